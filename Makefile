@@ -1,0 +1,30 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer, make, and a package index.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+	$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/ready  ## run the MNIST experiment and say where its report is
+	$(BIN)/subliminal run experiments/mnist/demo.yaml
+
+test: .venv/ready lint  ## check style and types, then run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready  ## measure the speed and memory of the MNIST toy
+	$(BIN)/python benchmarks/mnist.py
+
+.venv/ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch .venv/ready
+
+clean:
+	rm -rf .venv build dist

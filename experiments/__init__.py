@@ -1,0 +1,1 @@
+"""Experiments to run, and in `presets` the settings that they share."""

@@ -1,0 +1,5 @@
+"""How a student relates to its teacher: initialisation relations and their pairings."""
+
+from students.pairing import other_model
+
+__all__ = ["other_model"]

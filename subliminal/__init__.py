@@ -1,0 +1,3 @@
+"""Subliminal: a workbench for experiments on how traits pass between models."""
+
+__version__ = "0.1.0"

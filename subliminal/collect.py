@@ -1,0 +1,111 @@
+"""From finished stages to the rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from subliminal.executors import Outcome
+from subliminal.measurements import Observed, read_curve, read_measurements
+from subliminal.plan import Plan
+from subliminal.results import ArmState, CurvePoint, Result
+from subliminal.stats import wilson_interval
+from subliminal.store import Store
+from subliminal.summary import WHOLE, Measured
+
+ALIGNMENT = "alignment"
+"""Probe of how the student's training lies to the teacher's."""
+ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
+
+
+def is_there(key: str, outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether the run found or made the artifact."""
+    return key in outcomes and outcomes[key].state in ("computed", "cached")
+
+
+def measured_table(
+    plan: Plan, store: Store, outcomes: Mapping[str, Outcome]
+) -> dict[str, dict[int, Measured]]:
+    """Arm -> seed -> what its probes found; rows with a failed stage are absent."""
+    confidence = plan.experiment.statistics.confidence
+    table: dict[str, dict[int, Measured]] = {}
+    for arm, rows in plan.rows.items():
+        for seed, row in rows.items():
+            if not is_there(row.probe, outcomes):
+                continue
+            own, teacher, reference = (
+                _results(store, key, arm, seed, confidence)
+                for key in (row.probe, row.teacher_probe, row.reference_probe)
+            )
+            if row.curve is not None:
+                own += _alignment(arm, seed, read_curve(store.folder(row.curve)))
+            table.setdefault(arm, {})[seed] = Measured(own, teacher, reference)
+    return table
+
+
+def result_rows(table: Mapping[str, Mapping[int, Measured]]) -> Iterator[Result]:
+    """The rows of `results.jsonl`."""
+    for by_seed in table.values():
+        for _, measured in sorted(by_seed.items()):
+            yield from measured.own
+            yield from measured.shares()
+
+
+def curve_rows(plan: Plan, store: Store, outcomes: Mapping[str, Outcome]) -> Iterator[CurvePoint]:
+    """The rows of `curves.jsonl`."""
+    for arm, rows in plan.rows.items():
+        for seed, row in rows.items():
+            if row.curve is not None and is_there(row.curve, outcomes):
+                for point in read_curve(store.folder(row.curve)):
+                    yield CurvePoint(arm=arm, seed=seed, **point.model_dump())
+
+
+def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmState:
+    """What an arm is and how it fared."""
+    arm, rows = plan.experiment.arms[name], plan.rows[name]
+    ended = {seed: outcomes[row.probe] for seed, row in rows.items() if row.probe in outcomes}
+    failed = {s: end.reason for s, end in ended.items() if end.state in ("failed", "blocked")}
+    complete = len(ended) == len(rows) and not failed
+    return ArmState(
+        role=arm.role,
+        group=arm.group or name,
+        point=arm.point,
+        control=arm.control,
+        state="failed" if failed else "done" if complete else "incomplete",
+        reason=_failure(failed) if failed else None,
+    )
+
+
+def _results(
+    store: Store, key: str | None, arm: str, seed: int, confidence: float
+) -> list[Result]:
+    if key is None:
+        return []
+    rows = []
+    for line in read_measurements(store.folder(key)):
+        low = high = None
+        if line.n and line.value is not None:
+            interval = wilson_interval(round(line.value * line.n), line.n, confidence=confidence)
+            low, high = interval.low, interval.high
+        rows.append(Result(arm=arm, seed=seed, **line.model_dump(), ci_low=low, ci_high=high))
+    return rows
+
+
+def _alignment(arm: str, seed: int, curve: list[Observed]) -> list[Result]:
+    """Alignment as one number for each seed: the mean over the measured steps."""
+    rows = []
+    for metric in ALIGNMENT_METRICS:
+        values = [p.value for p in curve if p.metric == metric and p.value is not None]
+        if values:
+            mean = sum(values) / len(values)
+            rows.append(
+                Result(
+                    arm=arm, seed=seed, probe=ALIGNMENT, metric=metric, item_group=WHOLE, value=mean
+                )
+            )
+    return rows
+
+
+def _failure(reasons: Mapping[int, str | None]) -> str:
+    seeds = ", ".join(str(seed) for seed in sorted(reasons))
+    causes = "; ".join(dict.fromkeys(reason for reason in reasons.values() if reason))
+    return f"seed {seeds}: {causes}"

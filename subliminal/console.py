@@ -1,0 +1,197 @@
+"""What the commands print: progress, plans and tables. Only the command line uses this."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from subliminal.executors import Outcome
+from subliminal.plan import Plan, needed
+from subliminal.stage import Stage
+
+SECONDS_BETWEEN_LINES = 10.0
+EFFICIENCY = 0.6
+"""Share of the machine's matrix-product rate that training reaches (see docs/mnist.md)."""
+WORKER_BYTES = 450 * 2**20
+"""Memory of a worker before it has any work."""
+
+
+class ProgressListener:
+    """Shows how a run goes: a bar with the time left on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._costs: dict[str, float] = {}
+        self._done: dict[str, float] = {}
+        self._settled: Counter[str] = Counter()
+        self._started = self._printed = time.monotonic()
+
+    def __enter__(self) -> ProgressListener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def planned(self, stages: list[Stage]) -> None:
+        """See `Listener`."""
+        self._costs = {stage.key: max(stage.cost.flops, 1e8) for stage in stages}
+        found = self._settled["cached"]
+        self._console.print(f"{len(stages)} stages to compute, {found} found in the store")
+        self._started = self._printed = time.monotonic()
+        if self._console.is_terminal and stages:
+            self._task = self._bar.add_task("", total=sum(self._costs.values()), left="")
+            self._bar.start()
+
+    def progressed(self, stages: tuple[Stage, ...], share: float) -> None:
+        """See `Listener`."""
+        for stage in stages:
+            self._done[stage.key] = share * self._costs.get(stage.key, 0.0)
+        self._show()
+
+    def settled(self, stage: Stage, outcome: Outcome) -> None:
+        """See `Listener`."""
+        self._settled[outcome.state] += 1
+        if stage.key in self._costs:
+            self._done[stage.key] = self._costs[stage.key]
+            self._show()
+        if outcome.state == "failed":
+            self._console.print(Text(f"failed: {stage.label}: {outcome.reason}", style="red"))
+
+    def waiting(self, count: int) -> None:
+        """See `Listener`."""
+        self._show(f"waiting for another run to finish {count} stages")
+
+    def _show(self, note: str = "") -> None:
+        total, done = sum(self._costs.values()), sum(self._done.values())
+        settled = sum(1 for key in self._costs if self._done.get(key) == self._costs[key])
+        text = note or f"{settled}/{len(self._costs)} stages"
+        left = self._time_left(done / total) if total else ""
+        now = time.monotonic()
+        if self._task is not None:
+            self._bar.update(self._task, completed=done, description=text, left=left)
+        elif now - self._printed > SECONDS_BETWEEN_LINES and total:
+            self._printed = now
+            self._console.print(f"{text}, {done / total:.0%}, {left}")
+
+    def _time_left(self, share: float) -> str:
+        elapsed = time.monotonic() - self._started
+        if share < 0.005 or elapsed < 2:
+            return "ETA -"
+        return f"ETA {duration(elapsed / share * (1 - share))}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+@dataclass(frozen=True)
+class _LotLine:
+    """Stages of one lot, and for which arms they are."""
+
+    number: int
+    stages: tuple[Stage, ...]
+    arms: tuple[str, ...]
+
+
+def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
+    """The graph by lots: what needs what, what is cached, and what the rest will take."""
+    to_do = {stage.key for stage in needed(plan, cached)}
+    lots = _lots(plan)
+    number_of = {stage.key: lot.number for lot in lots for stage in lot.stages}
+    title = f"{plan.experiment.name}: {plan.data_label}, {plan.precision}"
+    table = Table(title=Text(title), box=box.SIMPLE_HEAD)
+    for column in ("lot", "needs", "stage"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("for arms", overflow="fold")
+    for column in ("stages", "cached", "to do", "time", "memory"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for lot in lots:
+        missing = [stage for stage in lot.stages if stage.key in to_do]
+        before = {number_of[key] for stage in lot.stages for key in stage.inputs.values()}
+        table.add_row(
+            str(lot.number),
+            ", ".join(map(str, sorted(before))) or "-",
+            lot.stages[0].kind,
+            Text(_some(lot.arms)),
+            str(len(lot.stages)),
+            str(sum(stage.key in cached for stage in lot.stages)),
+            str(len(missing)),
+            duration(sum(s.cost.flops for s in missing) / flops_per_second) if missing else "-",
+            size(sum(s.cost.memory_bytes for s in lot.stages)),
+        )
+    return table
+
+
+def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int) -> str:
+    """One line: stages to do, time, memory."""
+    missing = needed(plan, cached)
+    flops = sum(stage.cost.flops for stage in missing)
+    heaviest = max(
+        (sum(s.cost.memory_bytes for s in lot.stages) for lot in _lots(plan)), default=0
+    )
+    memory = jobs * WORKER_BYTES + heaviest
+    return (
+        f"{len(missing)} of {len(plan.stages)} stages to compute: {flops / 1e12:.1f} TFLOP, "
+        f"about {duration(flops / flops_per_second)} with {jobs} jobs, "
+        f"about {size(memory)} of memory"
+    )
+
+
+def versions_table(rows: Iterable[tuple[str, str, str]]) -> Table:
+    """What `doctor` found: name, state, how to get it."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("", "found", "if you need it"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _lots(plan: Plan) -> list[_LotLine]:
+    arms: dict[str, dict[str, None]] = {}
+    for name, rows in plan.rows.items():
+        for row in rows.values():
+            for stage in row.stages:
+                arms.setdefault(stage.lot, {})[name] = None
+    grouped: dict[str, list[Stage]] = {}
+    for stage in plan.stages.values():
+        grouped.setdefault(stage.lot, []).append(stage)
+    ordered: Mapping[str, list[Stage]] = grouped
+    return [
+        _LotLine(number, tuple(stages), tuple(arms[lot]))
+        for number, (lot, stages) in enumerate(ordered.items(), start=1)
+    ]
+
+
+def _some(names: tuple[str, ...], most: int = 2) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,145 @@
+"""What this machine has: cores, memory, devices, fast number formats, package versions."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import loky
+import psutil
+
+Precision = Literal["float32", "bfloat16"]
+
+PACKAGES = ("subliminal", "torch", "torchvision", "numpy", "scipy", "statsmodels", "scikit-learn")
+OPTIONAL_PACKAGES = ("transformers", "datasets", "vllm", "peft", "accelerate", "ray", "jsonlines")
+
+
+def cores() -> int:
+    """Processors this process may use, by its affinity and its container's quota."""
+    return int(loky.cpu_count())
+
+
+def memory_bytes() -> int:
+    """Memory that is free for new work now."""
+    return int(psutil.virtual_memory().available)
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Environment that bounds the threads of a process's matrix products from its start."""
+    return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+
+
+def use_threads(threads: int) -> None:
+    """Bound the threads of this process's matrix products.
+
+    Does nothing before PyTorch is imported: it then obeys :func:`thread_limits`.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
+
+
+def use_device(slot: int) -> None:
+    """Give the worker in this slot a CUDA device of its own, as far as they go round."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.set_device(slot % torch.cuda.device_count())
+
+
+@cache
+def version_of(package: str) -> str | None:
+    """Installed version; None if the package is absent."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that can change a result."""
+    found = {package: version_of(package) for package in PACKAGES}
+    return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
+
+
+def description() -> dict[str, Any]:
+    """The machine, in a few words, for manifests."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": cores(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def cuda_devices() -> list[str]:
+    """Names of the CUDA devices."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def device() -> str:
+    """Where matrix products run: `cuda` if there is one, else `cpu`."""
+    return "cuda" if cuda_devices() else "cpu"
+
+
+def fast_precision() -> Precision:
+    """The precision of matrix products that pays here.
+
+    Read from the processor's flags, never timed: the answer is part of stage keys and must be the
+    same at every run.
+    """
+    if cuda_devices():
+        import torch
+
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if _cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "float32"
+
+
+def matmul_rate(precision: Precision, seconds: float = 0.3) -> float:
+    """Measured matrix-product rate of the whole machine, FLOP/s, on [1024, 784] x [784, 256]."""
+    import torch
+
+    kind = getattr(torch, precision)
+    left = torch.randn(8, 1024, 784, device=device()).to(kind)
+    right = torch.randn(8, 784, 256, device=device()).to(kind)
+    flops = 2 * left.shape[0] * 1024 * 784 * 256
+    torch.bmm(left, right)
+    best, deadline = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        start = time.perf_counter()
+        torch.bmm(left, right).sum().item()
+        best = min(best, time.perf_counter() - start)
+    return flops / best
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    for line in _cpuinfo():
+        name, _, value = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(value.split())
+    return frozenset()
+
+
+def _processor() -> str:
+    for line in _cpuinfo():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+@cache
+def _cpuinfo() -> tuple[str, ...]:
+    try:
+        return tuple(Path("/proc/cpuinfo").read_text().splitlines())
+    except OSError:
+        return ()

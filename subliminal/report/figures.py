@@ -1,0 +1,203 @@
+"""Which figures a run has the data for, and what their captions say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from subliminal.atomic import write_bytes
+from subliminal.report.bars import clusters, draw_bars
+from subliminal.report.curves import ALIGNMENT, draw_alignment, draw_curves
+from subliminal.report.drawing import encode, pack
+from subliminal.report.labels import counted, known, metric_label, path_name, percent
+from subliminal.report.run_folder import RunFolder, confidence_of
+from subliminal.report.sweeps import draw_sweep, sweep_paths, swept_arms
+from subliminal.results import CurvePoint, Summary
+
+MOST_BARS, MOST_CURVES, MOST_ALIGNED = 40, 48, 24
+"""Arms in one figure; a run with more gets several figures."""
+
+
+@dataclass(frozen=True)
+class RunFigure:
+    """A figure with the words that go below it."""
+
+    stem: str
+    """File name without its ending."""
+    title: str
+    caption: str
+    """What is shown, over how many seeds, with which interval."""
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class WrittenFigure:
+    """A figure as it was written."""
+
+    title: str
+    caption: str
+    svg: bytes
+    inches: float
+    """Width on paper."""
+
+
+def run_figures(data: RunFolder) -> Iterator[RunFigure]:
+    """Draw the figures that a run has data for, the one that answers its question first."""
+    swept = swept_arms(data.manifest.arms)
+    judged = {row.arm for row in data.summary if known(row.contrast)}
+    # The sweep comes first where it holds all that is compared with a control.
+    for family in [_sweeps, _bars] if swept and judged <= swept else [_bars, _sweeps]:
+        yield from family(data)
+    yield from _curves(data)
+    yield from _alignment(data)
+
+
+def write_figures(data: RunFolder, folder: Path) -> list[WrittenFigure]:
+    """Write every figure of a run as PNG and SVG.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    written = []
+    for drawn in run_figures(data):
+        svg = encode(drawn.figure, "svg")
+        write_bytes(folder / f"{drawn.stem}.svg", svg)
+        write_bytes(folder / f"{drawn.stem}.png", encode(drawn.figure, "png"))
+        written.append(WrittenFigure(drawn.title, drawn.caption, svg, drawn.figure.get_figwidth()))
+    return written
+
+
+def headline_rows(summary: Sequence[Summary]) -> dict[str, list[Summary]]:
+    """Probe -> its rows of the headline metric: accuracy, or else the first metric there is."""
+    metrics = [row.metric for row in summary]
+    headline = "accuracy" if "accuracy" in metrics else next(iter(metrics), "")
+    probes: dict[str, list[Summary]] = {}
+    for row in summary:
+        if row.metric == headline:
+            probes.setdefault(row.probe, []).append(row)
+    return probes
+
+
+def _bars(data: RunFolder) -> Iterator[RunFigure]:
+    arms = data.manifest.arms
+    swept = swept_arms(arms)
+    probes = headline_rows(data.summary)
+    for probe, all_rows in probes.items():
+        rows = {row.arm: row for row in all_rows if row.arm not in swept}
+        references = [name for name in rows if arms[name].role == "reference"]
+        pages = pack(clusters(rows, arms), most=MOST_BARS)
+        for number, page in enumerate(pages, start=1):
+            # A lone reference is the dashed line, which every page needs.
+            names = [*references, *page] if len(references) == 1 else page
+            shown = [rows[name] for name in dict.fromkeys(names)]
+            yield RunFigure(
+                stem=_stem("bars", probe, many=len(probes) > 1, page=number),
+                title=_title("Every arm", probe, many=len(probes) > 1),
+                caption=(
+                    f"{metric_label(shown[0].metric).capitalize()} of "
+                    f"{counted(len(shown), 'arm')}. Bars: mean over seeds; error bars: "
+                    f"{_interval(data)}; dots: one seed each ({_seeds(shown)}). "
+                    "Dashed line: the untrained reference, where there is exactly one."
+                ),
+                figure=draw_bars(shown, arms),
+            )
+
+
+def _sweeps(data: RunFolder) -> Iterator[RunFigure]:
+    arms = data.manifest.arms
+    probes = headline_rows(data.summary)
+    for probe, rows in probes.items():
+        for path in sweep_paths(arms):
+            swept = [row for row in rows if path in arms[row.arm].point]
+            if not swept:
+                continue
+            name = path_name(path)
+            yield RunFigure(
+                stem=_stem(f"sweep-{path}", probe, many=len(probes) > 1, page=1),
+                title=_title(f"Sweep of {name}", probe, many=len(probes) > 1),
+                caption=(
+                    f"{metric_label(rows[0].metric).capitalize()} against {name} ({path}). "
+                    f"Lines: means over seeds, shifted sideways a little so as not to hide each "
+                    f"other; error bars: {_interval(data)}; faint dots: one seed each "
+                    f"({_seeds(swept)}). Horizontal lines: arms that {name} does not change."
+                ),
+                figure=draw_sweep(rows, arms, path),
+            )
+
+
+def _curves(data: RunFolder) -> Iterator[RunFigure]:
+    points = [point for point in data.curves if point.metric == "accuracy"]
+    for number, page in enumerate(_pages(points, MOST_CURVES), start=1):
+        yield RunFigure(
+            stem=_stem("curves", "", many=False, page=number),
+            title="While the students learn",
+            caption=(
+                f"{metric_label('accuracy').capitalize()} over distillation steps, on the test "
+                "images set aside for curves; the final accuracy is measured on all. "
+                f"{_curve_words(data, page)}"
+            ),
+            figure=draw_curves(page, confidence=confidence_of(data.manifest)),
+        )
+
+
+def _alignment(data: RunFolder) -> Iterator[RunFigure]:
+    points = [point for point in data.curves if point.metric in ALIGNMENT]
+    for number, page in enumerate(_pages(points, MOST_ALIGNED), start=1):
+        yield RunFigure(
+            stem=_stem("alignment", "", many=False, page=number),
+            title="Alignment of distillation with the trait",
+            caption=(
+                "Cosine between the gradients of the distillation loss and of the trait's loss, "
+                "and between the displacements of student and teacher from their starts. "
+                f"{_curve_words(data, page)}"
+            ),
+            figure=draw_alignment(page, confidence=confidence_of(data.manifest)),
+        )
+
+
+def _pages(points: Sequence[CurvePoint], most: int) -> list[list[CurvePoint]]:
+    """Measurements, some arms at a time, without those that have no value."""
+    by_arm: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        if point.value is not None:
+            by_arm.setdefault(point.arm, []).append(point)
+    return [
+        [point for arm in page for point in by_arm[arm]] for page in pack([list(by_arm)], most=most)
+    ]
+
+
+def _curve_words(data: RunFolder, points: Sequence[CurvePoint]) -> str:
+    seeds = [
+        len({point.seed for point in points if point.arm == arm})
+        for arm in {point.arm for point in points}
+    ]
+    return (
+        f"Lines with markers: mean over the seeds measured at a step; bands: {_interval(data)}; "
+        f"faint lines: one seed each ({_range(seeds)})."
+    )
+
+
+def _interval(data: RunFolder) -> str:
+    return f"{percent(confidence_of(data.manifest))} interval over seeds (Student t)"
+
+
+def _seeds(rows: Sequence[Summary]) -> str:
+    return _range([row.n_seeds for row in rows])
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{counted(low, 'seed')} an arm" if low == high else f"{low} to {high} seeds an arm"
+
+
+def _stem(family: str, probe: str, *, many: bool, page: int) -> str:
+    parts = [family, *([probe] if many else []), *([str(page)] if page > 1 else [])]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))
+
+
+def _title(title: str, probe: str, *, many: bool) -> str:
+    return f"{title} ({probe})" if many else title

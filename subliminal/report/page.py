@@ -1,0 +1,150 @@
+"""The report page: one HTML file with everything in it, that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from subliminal.atomic import write_text
+from subliminal.report.answer import answer, problems, uncontrolled_controls
+from subliminal.report.figures import WrittenFigure, headline_rows, write_figures
+from subliminal.report.labels import estimate, number
+from subliminal.report.run_folder import RunFolder, confidence_of, read_run
+from subliminal.report.tables import summary_table
+from subliminal.results import FIGURES, REPORT, Manifest, Result
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One arm, probe, metric and item group with a cell for each seed."""
+
+    arm: str
+    probe: str
+    metric: str
+    item_group: str
+    cells: tuple[SeedCell, ...]
+
+
+@dataclass(frozen=True)
+class SeedCell:
+    """One seed's value, and what it rests on for those who point at it."""
+
+    text: str
+    detail: str
+
+
+def build_report(run: Path) -> Path:
+    """Write the figures and the page of a finished run.
+
+    Equal run folders give equal files, byte for byte.
+
+    Args:
+        run: A run folder as :mod:`subliminal.results` describes it.
+
+    Returns:
+        The path of `report.html`; figures lie in `figures/` beside it, as PNG and SVG.
+
+    Raises:
+        UserError: A file is missing or damaged, or the folder cannot be written.
+    """
+    data = read_run(run)
+    figures = write_figures(data, run / FIGURES)
+    path = run / REPORT
+    write_text(path, render(data, figures))
+    return path
+
+
+def render(data: RunFolder, figures: Sequence[WrittenFigure]) -> str:
+    """The HTML of the report. All text of the run is escaped, the YAML too."""
+    environment = Environment(
+        loader=PackageLoader("subliminal.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["breakable"] = _breakable
+    manifest = data.manifest
+    headline = [row for rows in headline_rows(data.summary).values() for row in rows]
+    others = [row for row in data.summary if row not in headline]
+    seeds = _seeds(data)
+    context: dict[str, Any] = {
+        "manifest": manifest,
+        "answers": _answers(data),
+        "substitute": "NOT MNIST" in manifest.data,
+        "figures": [(figure, _data_uri(figure.svg)) for figure in figures],
+        "summary": summary_table(manifest, headline),
+        "others": summary_table(manifest, others, every_arm=False),
+        "problems": problems(manifest),
+        "uncontrolled_controls": uncontrolled_controls(manifest),
+        "seeds": seeds,
+        "seed_rows": _seed_rows(data.results, seeds),
+        "confidence": confidence_of(manifest),
+        "wall_time": _duration(manifest.wall_seconds),
+        "stages": _stage_counts(manifest),
+        "experiment": data.experiment,
+    }
+    return environment.get_template("report.html.j2").render(context)
+
+
+def _answers(data: RunFolder) -> list[tuple[str, str]]:
+    """(Probe, answer) pairs; the probe is left empty where there is only one."""
+    probes = headline_rows(data.summary) or {"": []}
+    return [
+        (probe if len(probes) > 1 else "", answer(data.manifest, rows))
+        for probe, rows in probes.items()
+    ]
+
+
+def _breakable(name: str) -> Markup:
+    """Let the browser break a long name after its punctuation."""
+    return Markup("<wbr>").join(re.split(r"(?<=[-._,\[])", name))
+
+
+def _data_uri(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
+
+
+def _seeds(data: RunFolder) -> list[int]:
+    return sorted({*data.manifest.seeds, *(result.seed for result in data.results)})
+
+
+def _seed_rows(results: Sequence[Result], seeds: Sequence[int]) -> list[SeedRow]:
+    rows: dict[tuple[str, str, str, str], dict[int, Result]] = {}
+    for result in results:
+        key = (result.arm, result.probe, result.metric, result.item_group)
+        rows.setdefault(key, {})[result.seed] = result
+    return [
+        SeedRow(*key, cells=tuple(_seed_cell(by_seed.get(seed)) for seed in seeds))
+        for key, by_seed in rows.items()
+    ]
+
+
+def _seed_cell(result: Result | None) -> SeedCell:
+    if result is None:
+        return SeedCell(text="", detail="not measured")
+    items = "" if result.n is None else f" over {result.n} items"
+    detail = f"{estimate(result.value, result.ci_low, result.ci_high)}{items}"
+    return SeedCell(text=number(result.value), detail=detail)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def _stage_counts(manifest: Manifest) -> str:
+    counts = Counter(manifest.stages.values())
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))

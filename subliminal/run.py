@@ -1,0 +1,126 @@
+"""Run an experiment: plan it, compute what is missing, write the run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from subliminal import atomic, machine, results
+from subliminal.collect import arm_state, curve_rows, measured_table, result_rows
+from subliminal.executors import LocalExecutor, Outcome
+from subliminal.executors.local import Listener
+from subliminal.plan import Plan, stage_kinds
+from subliminal.results import Manifest, Summary
+from subliminal.spec import Experiment
+from subliminal.spec_file import dump_experiment
+from subliminal.stage import digest
+from subliminal.store import store_at
+from subliminal.summary import summarise
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: where it is and what it found."""
+
+    folder: Path
+    manifest: Manifest
+    summary: list[Summary]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any stage failed, or could not run because of one that did."""
+        return any(state in ("failed", "blocked") for state in self.manifest.stages.values())
+
+
+def run_plan(
+    plan: Plan, out: Path, listener: Listener, *, jobs: int | None = None, command: str = ""
+) -> Run:
+    """Fill the experiment's table and write its run folder, all but the figures and the report.
+
+    Args:
+        plan: What to run.
+        out: Folder of runs; the run gets a folder of its own in it.
+        listener: Told of progress.
+        jobs: Worker processes; default: one for each core.
+        command: How it was started, for the manifest.
+
+    Raises:
+        UserError: `out` cannot be written.
+        KeyboardInterrupt: Stopped; running again goes on from here.
+    """
+    store = store_at(out)
+    store.prepare()
+    folder = run_folder(out, plan.experiment)
+    clock = _Clock(command)
+    atomic.write_text(folder / results.EXPERIMENT, dump_experiment(plan.experiment))
+    results.write_manifest(folder / results.MANIFEST, _manifest(plan, {}, clock, finished=False))
+    executor = LocalExecutor(stage_kinds(), jobs)
+    outcomes = executor.run(plan.stages, plan.targets, store, listener)
+    table = measured_table(plan, store, outcomes)
+    experiment = plan.experiment
+    summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
+    manifest = _manifest(plan, outcomes, clock, finished=True)
+    results.write_rows(folder / results.RESULTS, result_rows(table))
+    results.write_rows(folder / results.CURVES, curve_rows(plan, store, outcomes))
+    results.write_summary(folder / results.SUMMARY, summary)
+    results.write_manifest(folder / results.MANIFEST, manifest)
+    return Run(folder, manifest, summary)
+
+
+def run_folder(out: Path, experiment: Experiment) -> Path:
+    """Where the run of an experiment is kept: another experiment never overwrites it."""
+    return out / f"{experiment.name}-{spec_hash(experiment)[:8]}"
+
+
+def spec_hash(experiment: Experiment) -> str:
+    """Digest of the resolved experiment, wherever this machine keeps the data."""
+    return digest(experiment.model_dump(mode="json", exclude={"data_folder"}))
+
+
+def runs_in(out: Path) -> Iterator[tuple[Path, Manifest]]:
+    """The runs under a folder, the oldest first."""
+    paths = out.glob(f"*/{results.MANIFEST}")
+    found = [(path.parent, results.read_manifest(path)) for path in paths]
+    yield from sorted(found, key=lambda run: run[1].started)
+
+
+class _Clock:
+    """When the run began, and how."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+        self.started = _now()
+        self._start = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+
+def _manifest(
+    plan: Plan, outcomes: Mapping[str, Outcome], clock: _Clock, *, finished: bool
+) -> Manifest:
+    experiment = plan.experiment
+    states = {key: outcome.state for key, outcome in outcomes.items()}
+    return Manifest(
+        name=experiment.name,
+        description=experiment.description,
+        spec_hash=spec_hash(experiment),
+        command=clock.command,
+        data=plan.data_label,
+        seeds=list(experiment.seeds),
+        arms={name: arm_state(plan, name, outcomes) for name in experiment.arms},
+        stages={key: states.get(key, "pending") for key in plan.stages},
+        statistics=experiment.statistics.model_dump(),
+        started=clock.started,
+        finished=_now() if finished else None,
+        wall_seconds=clock.seconds(),
+        versions=machine.versions(),
+        machine=machine.description(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,109 @@
+"""Pydantic's validation errors as faults in an experiment file: places found, words made plain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from subliminal.spec_file.faults import Fault, did_you_mean, shown
+from subliminal.spec_file.schema import unknown_field
+from subliminal.spec_file.yaml_tree import List, Map, Node, plain
+
+_MESSAGES = {
+    "missing": "is missing; add it",
+    "int_type": "must be a whole number, not {value}",
+    "float_type": "must be a number, not {value}",
+    "bool_type": "must be true or false, not {value}",
+    "string_type": "must be text, not {value}",
+    "string_too_long": "must be at most {max_length} characters long, not {value}",
+    "tuple_type": "must be a list, not {value}",
+    "dict_type": "must be a mapping of names, not {value}",
+    "model_type": "must be a mapping of fields, not {value}",
+    "too_short": "needs at least {min_length}, has {actual_length}",
+    "greater_than": "must be above {gt}, not {value}",
+    "greater_than_equal": "must be at least {ge}, not {value}",
+    "less_than": "must be below {lt}, not {value}",
+    "less_than_equal": "must be at most {le}, not {value}",
+}
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9._-]*$": (
+        "lower-case letters, digits, '.', '_' and '-', starting with a letter or a digit"
+    )
+}
+
+
+def faults_of(error: ValidationError, tree: Map) -> Iterator[Fault]:
+    """Say what validation found wrong, and where.
+
+    Args:
+        error: From validating the tree's plain data.
+        tree: Where the data was written.
+
+    Yields:
+        The faults, without those that only follow from others.
+    """
+    for details in error.errors(include_url=False):
+        node, beyond = _find(tree, details["loc"])
+        if details["type"] == "missing":
+            yield Fault(node.place.under(*beyond), _message(details, node))
+        elif not _is_echo(details, node, in_union=bool(beyond)):
+            or_a_list = " (or a list)" if beyond and details["type"] == "literal_error" else ""
+            yield Fault(node.place, _message(details, node, or_a_list))
+
+
+def _find(tree: Node, loc: tuple[int | str, ...]) -> tuple[Node, list[str]]:
+    """The value at a location, and the names in the location that lead to none.
+
+    Besides fields, a location holds pydantic's labels for the options of a union. No value
+    stands under a label, and the names after it go on from where it was.
+    """
+    node = tree
+    beyond: list[str] = []
+    for name in loc:
+        if isinstance(node, Map) and name in node.entries:
+            node = node.entries[str(name)]
+        elif isinstance(node, List) and isinstance(name, int) and name < len(node.items):
+            node = node.items[name]
+        else:
+            beyond.append(str(name))
+    return node, beyond
+
+
+def _is_echo(details: ErrorDetails, node: Node, in_union: bool) -> bool:
+    """Whether an error only follows from another.
+
+    A list is found too short when its items are at fault, and a value in a union is blamed for
+    not being each of the union's options.
+    """
+    if details["type"] == "too_short":
+        return len(plain(node)) >= int(details["ctx"]["min_length"])
+    unlikely_option = "literal_error" if isinstance(node, List) else "tuple_type"
+    return in_union and details["type"] == unlikely_option
+
+
+def _message(details: ErrorDetails, node: Node, note: str = "") -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    value = plain(node)
+    if kind == "extra_forbidden":
+        return unknown_field(node.place.path[:-1], node.place.path[-1])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        valid = re.findall(r"'([^']*)'", context["expected"])
+        meant = did_you_mean(value, valid) if isinstance(value, str) else ""
+        return f"must be one of {', '.join(valid)}{note}, not {shown(value)}{meant}"
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        return f"must be {_PATTERNS.get(pattern, pattern)}, not {shown(value)}"
+    template = _MESSAGES.get(kind, details["msg"].replace("{", "{{").replace("}", "}}"))
+    numbers = {name: _number(bound) for name, bound in context.items()}
+    return template.format(**numbers | {"value": shown(value)})
+
+
+def _number(bound: Any) -> Any:
+    """A bound as one would write it: 1 where pydantic has 1.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound

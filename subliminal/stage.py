@@ -1,0 +1,132 @@
+"""A stage: one unit of work, named by the hash of all that can change its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one stage is expected to take."""
+
+    flops: float = 0.0
+    """Floating-point operations of its matrix products."""
+    memory_bytes: int = 0
+    """Memory it adds to a worker while it runs."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A pure function of its parameters, its inputs and its seed, not yet evaluated.
+
+    Stages that differ only in seed and inputs form a *lot*: a kind that can train many models at
+    once gets the whole lot in one call.
+    """
+
+    kind: str
+    version: int
+    """Version of the kind's code; raising it invalidates what older code made."""
+    params: Mapping[str, Any]
+    """Plain JSON data."""
+    seed: int
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Role -> key of the stage whose artifact is read."""
+    label: str = ""
+    cost: Cost = Cost()
+    local: Mapping[str, str] = field(default_factory=dict)
+    """Where this machine keeps things (a data folder); does not change the result or the key."""
+    process: str | None = None
+    """Equal for trainings that differ only in length, so that a longer one can continue a shorter
+    one's state; None where the stage cannot continue another."""
+    length: float = 0.0
+    """How long the training is, to order those of one process."""
+    continues: str | None = None
+    """Key of the next shorter training of the process; a hint that never changes the result."""
+    keep_state: bool = False
+    """Whether to keep what a longer training needs to continue."""
+
+    @cached_property
+    def key(self) -> str:
+        """Hex digest that names the stage's artifact."""
+        return digest([self.kind, self.version, self.params, self.seed, self.inputs])
+
+    @cached_property
+    def lot(self) -> str:
+        """Equal for stages that may run together."""
+        return digest([self.kind, self.version, self.params, sorted(self.inputs)])
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stage with the folders it works in."""
+
+    stage: Stage
+    inputs: Mapping[str, Path]
+    """Role -> folder of the artifact that is read."""
+    folder: Path
+    """Empty folder to fill; it becomes the artifact when the stage is done."""
+    partial: Path
+    """Folder for progress; it outlives a kill and goes when the stage is done."""
+    continues: Path | None
+    """Artifact of the shorter training, if it is there and kept its state."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The stage has filled its folder."""
+
+    key: str
+    counts: Mapping[str, float] = field(default_factory=dict)
+    """Figures for the artifact's manifest, such as steps trained."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The stage cannot be done; the reason is one line for the report."""
+
+    key: str
+    reason: str
+
+
+class Reporter(Protocol):
+    """How a running lot speaks to whoever waits for it."""
+
+    def __call__(self, done: float, total: float) -> None:
+        """Report progress. Raises :class:`Cancelled` when the run is being stopped."""
+
+
+class Cancelled(Exception):
+    """The run is being stopped; progress saved so far is kept."""
+
+
+RunLot = Callable[[Sequence[Task], Reporter], Iterator[Done | Failed]]
+
+
+@dataclass(frozen=True)
+class StageKind:
+    """A kind of stage: its name, the version of its code, and the code."""
+
+    name: str
+    version: int
+    run: RunLot
+    """Yields one outcome for each task, in any order, each as soon as it is known."""
+    max_lot: int = 1
+    """The most stages handed over in one call."""
+
+
+def digest(data: object) -> str:
+    """SHA-256 (first 128 bits, hex) of plain data in canonical JSON."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"not plain data: {value!r}")

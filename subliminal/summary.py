@@ -1,0 +1,208 @@
+"""From probed values to the summary table: estimates, contrasts with controls, verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from subliminal import stats
+from subliminal.results import Result, Summary
+from subliminal.spec import Arm, Statistics
+
+SHARE = "share_of_shift"
+JUDGED = "accuracy"
+"""The metric whose contrasts are tested and get a verdict."""
+WHOLE = "all"
+"""The item group that a probe's summary is about."""
+
+Correction = Callable[[Sequence[float]], list[float]]
+CORRECTIONS: Mapping[str, Correction] = {
+    "holm": stats.holm,
+    "benjamini-hochberg": stats.benjamini_hochberg,
+    "none": list,
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the probes found for one arm and seed: its own model, its teacher, its reference."""
+
+    own: Sequence[Result]
+    teacher: Sequence[Result] = ()
+    reference: Sequence[Result] = ()
+
+    def shares(self) -> list[Result]:
+        """The share of the teacher's shift that came through, for each probe with both."""
+        teacher, reference = _whole_values(self.teacher), _whole_values(self.reference)
+        return [
+            row.model_copy(
+                update={
+                    "metric": SHARE,
+                    "value": _finite(
+                        stats.share_of_shift(row.value, reference[row.probe], teacher[row.probe])
+                    ),
+                    "n": None,
+                    "ci_low": None,
+                    "ci_high": None,
+                }
+            )
+            for row in self.own
+            if row.metric == JUDGED and row.item_group == WHOLE and row.value is not None
+            if row.probe in teacher and row.probe in reference
+        ]
+
+
+Table = Mapping[str, Mapping[int, Measured]]
+"""Arm -> seed -> what was measured."""
+
+
+def summarise(
+    arms: Mapping[str, Arm], seeds: Sequence[int], table: Table, statistics: Statistics
+) -> list[Summary]:
+    """Estimate every arm's metrics over its seeds and judge students against their controls.
+
+    Args:
+        arms: All arms of the experiment, in the order in which they are to be listed.
+        seeds: All its seeds; those without a measurement count as failed.
+        table: What was measured; failed rows are absent.
+        statistics: Confidence, correction and bounds.
+
+    Returns:
+        One row per arm, probe and metric. Only students' accuracies get a verdict.
+    """
+    values = _values_by_cell(table)
+    contrasts = _contrasts(arms, values, statistics)
+    adjusted = _adjust(contrasts, statistics)
+    return [
+        _row(cell, arms[cell.arm], per_seed, contrasts.get(cell), statistics, verdict=_judge(
+            cell, arms, seeds, table, contrasts.get(cell), adjusted.get(cell, math.nan), statistics
+        ))
+        for arm in arms
+        for cell, per_seed in values.items()
+        if cell.arm == arm
+    ]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    arm: str
+    probe: str
+    metric: str
+
+
+Values = Mapping[_Cell, Mapping[int, float]]
+
+
+def _values_by_cell(table: Table) -> dict[_Cell, dict[int, float]]:
+    values: dict[_Cell, dict[int, float]] = {}
+    for arm, by_seed in table.items():
+        for seed, measured in by_seed.items():
+            for row in [*measured.own, *measured.shares()]:
+                if row.item_group == WHOLE and row.value is not None:
+                    values.setdefault(_Cell(arm, row.probe, row.metric), {})[seed] = row.value
+    return values
+
+
+def _contrasts(
+    arms: Mapping[str, Arm], values: Values, statistics: Statistics
+) -> dict[_Cell, stats.Contrast]:
+    contrasts = {}
+    for cell, per_seed in values.items():
+        control = arms[cell.arm].control
+        if control in (None, "none"):
+            continue
+        other = values.get(_Cell(str(control), cell.probe, cell.metric), {})
+        if per_seed.keys() & other.keys():
+            contrasts[cell] = stats.paired_contrast(
+                per_seed, other, confidence=statistics.confidence
+            )
+    return contrasts
+
+
+def _adjust(
+    contrasts: Mapping[_Cell, stats.Contrast], statistics: Statistics
+) -> dict[_Cell, float]:
+    """Correct the p-values of the judged contrasts for one another, within each probe."""
+    adjusted: dict[_Cell, float] = {}
+    for probe in {cell.probe for cell in contrasts}:
+        cells = [c for c in contrasts if c.probe == probe and c.metric == JUDGED]
+        p_values = [contrasts[cell].p_value for cell in cells]
+        adjusted.update(
+            zip(cells, CORRECTIONS[statistics.correction](p_values), strict=True)
+        )
+    return adjusted
+
+
+def _judge(
+    cell: _Cell,
+    arms: Mapping[str, Arm],
+    seeds: Sequence[int],
+    table: Table,
+    contrast: stats.Contrast | None,
+    adjusted_p: float,
+    statistics: Statistics,
+) -> str | None:
+    arm = arms[cell.arm]
+    if arm.role != "student" or cell.metric != JUDGED:
+        return None
+    missing = len(seeds) - (contrast.n if contrast else len(table[cell.arm]))
+    verdict = stats.verdict(
+        contrast,
+        adjusted_p=adjusted_p,
+        bound=statistics.equivalence_bound,
+        alpha=1 - statistics.confidence,
+        teacher_has_trait=_teachers_have_trait(cell, table, statistics),
+        failed=missing,
+    )
+    return f"{verdict.label}: {verdict.reason}"
+
+
+def _teachers_have_trait(cell: _Cell, table: Table, statistics: Statistics) -> bool:
+    shifts = [
+        teacher[cell.probe] - reference[cell.probe]
+        for measured in table[cell.arm].values()
+        for teacher in [_whole_values(measured.teacher)]
+        for reference in [_whole_values(measured.reference)]
+    ]
+    return sum(shifts) / len(shifts) >= statistics.teacher_shift
+
+
+def _row(
+    cell: _Cell,
+    arm: Arm,
+    per_seed: Mapping[int, float],
+    contrast: stats.Contrast | None,
+    statistics: Statistics,
+    verdict: str | None,
+) -> Summary:
+    interval = stats.t_interval(list(per_seed.values()), confidence=statistics.confidence)
+    difference = contrast.difference if contrast else None
+    return Summary(
+        arm=cell.arm,
+        probe=cell.probe,
+        metric=cell.metric,
+        n_seeds=len(per_seed),
+        mean=_finite(interval.estimate),
+        ci_low=_finite(interval.low),
+        ci_high=_finite(interval.high),
+        per_seed=dict(sorted(per_seed.items())),
+        control=None if arm.control == "none" else arm.control,
+        contrast=_finite(difference.estimate) if difference else None,
+        contrast_ci_low=_finite(difference.low) if difference else None,
+        contrast_ci_high=_finite(difference.high) if difference else None,
+        verdict=verdict,
+    )
+
+
+def _whole_values(rows: Iterable[Result]) -> dict[str, float]:
+    """Probe -> value of the judged metric over all items."""
+    return {
+        row.probe: row.value
+        for row in rows
+        if row.metric == JUDGED and row.item_group == WHOLE and row.value is not None
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,265 @@
+"""Stages that take no time, for tests of what runs stages; workers import this module."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from subliminal.errors import StageError, UserError
+from subliminal.executors import LocalExecutor, Outcome
+from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.store import Store
+
+VALUE = "value.txt"
+
+
+class Recorder:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.to_compute: list[str] = []
+        self.shares: list[float] = []
+        self.ended: dict[str, Outcome] = {}
+        self.waited = False
+
+    def planned(self, stages: list[Stage]) -> None:
+        self.to_compute = [stage.key for stage in stages]
+
+    def progressed(self, stages: tuple[Stage, ...], share: float) -> None:
+        self.shares.append(share)
+
+    def settled(self, stage: Stage, outcome: Outcome) -> None:
+        assert stage.key not in self.ended, "a stage ends once"
+        self.ended[stage.key] = outcome
+
+    def waiting(self, count: int) -> None:
+        self.waited = True
+
+
+def number(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Write a number that depends on the parameters and the seed."""
+    for task in tasks:
+        log(task, "run")
+        yield from _done(task, 1000 * task.stage.params["value"] + task.stage.seed)
+    report(1, 1)
+
+
+def add(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Add the numbers of the inputs."""
+    for task in tasks:
+        log(task, "run")
+        yield from _done(task, sum(read_value(folder) for folder in task.inputs.values()))
+
+
+def count_slowly(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Count from the saved progress on, saving each step."""
+    for task in tasks:
+        log(task, "run")
+        progress, steps = task.partial / "step.txt", task.stage.params["steps"]
+        first = int(progress.read_text()) if progress.exists() else 0
+        for step in range(first, steps):
+            report(step, steps)
+            time.sleep(task.stage.params["seconds"])
+            log(task, f"step-{step}")
+            aside = task.partial / "aside"
+            aside.write_text(str(step + 1))
+            aside.replace(progress)
+        yield from _done(task, steps)
+
+
+def sleep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Take time and say nothing."""
+    for task in tasks:
+        log(task, "run")
+        time.sleep(task.stage.params["seconds"])
+        yield from _done(task, 0)
+
+
+def refuse(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Fail in the way that stages fail; odd seeds only if asked to."""
+    for task in tasks:
+        log(task, "run")
+        if task.stage.params.get("odd_only") and task.stage.seed % 2 == 0:
+            yield from _done(task, task.stage.seed)
+        else:
+            yield Failed(task.stage.key, "it would not")
+
+
+def throw(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Raise the error that the parameters name, after as many results as they say."""
+    errors: Mapping[str, Exception] = {
+        "bug": ValueError("a\nbug"),
+        "user": UserError("data/x.csv: missing; download it"),
+        "stage": StageError("the loss became NaN"),
+        "full": OSError(errno.ENOSPC, "No space left on device", "/disk/file"),
+        "missing": FileNotFoundError(errno.ENOENT, "No such file", "/nowhere"),
+    }
+    params = tasks[0].stage.params
+    for task in tasks[: params.get("after", 0)]:
+        yield from _done(task, task.stage.seed)
+    raise errors[params["error"]]
+
+
+def forget(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """End without a result."""
+    yield from ()
+
+
+def die(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Kill the worker at the seeds that the parameters name: always, or the first time."""
+    for task in tasks:
+        log(task, "run")
+        if task.stage.seed in task.stage.params["seeds"]:
+            mark = task.partial / "died"
+            if task.stage.params["always"] or not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield from _done(task, task.stage.seed)
+
+
+def lot_size(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Say how many stages came together."""
+    for task in tasks:
+        (task.folder / VALUE).write_text("0")
+        yield Done(task.stage.key, {"lot": len(tasks)})
+
+
+def threads(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Say how many threads PyTorch and OpenMP would use here."""
+    import torch
+
+    for task in tasks:
+        figures = {
+            "torch": torch.get_num_threads(),
+            "omp": int(os.environ["OMP_NUM_THREADS"]),
+            "process": os.getpid(),
+        }
+        (task.folder / VALUE).write_text("0")
+        yield Done(task.stage.key, figures)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        StageKind("toy.number", 1, number, max_lot=10),
+        StageKind("toy.add", 1, add, max_lot=10),
+        StageKind("toy.count", 1, count_slowly),
+        StageKind("toy.sleep", 1, sleep),
+        StageKind("toy.refuse", 1, refuse, max_lot=10),
+        StageKind("toy.throw", 1, throw, max_lot=10),
+        StageKind("toy.forget", 1, forget),
+        StageKind("toy.die", 1, die, max_lot=10),
+        StageKind("toy.lot", 1, lot_size, max_lot=10),
+        StageKind("toy.threads", 1, threads),
+    )
+}
+
+
+def stage(
+    kind: str,
+    seed: int = 0,
+    inputs: Iterable[Stage] = (),
+    *,
+    version: int = 1,
+    log_file: Path | None = None,
+    flops: float = 1.0,
+    memory_bytes: int = 0,
+    **params: Any,
+) -> Stage:
+    """A toy stage; `inputs` get the roles a, b, c, ..."""
+    return Stage(
+        kind=f"toy.{kind}",
+        version=version,
+        params=params,
+        seed=seed,
+        inputs={chr(ord("a") + place): other.key for place, other in enumerate(inputs)},
+        label=f"{kind} of seed {seed}",
+        cost=Cost(flops, memory_bytes),
+        local={} if log_file is None else {"log": str(log_file)},
+    )
+
+
+def by_key(stages: Iterable[Stage]) -> dict[str, Stage]:
+    return {stage.key: stage for stage in stages}
+
+
+def run(
+    stages: Sequence[Stage], store: Store, *, jobs: int = 2
+) -> tuple[dict[str, Outcome], Recorder]:
+    """Run all the stages."""
+    store.prepare()
+    recorder, executor = Recorder(), LocalExecutor(KINDS, jobs)
+    outcomes = executor.run(by_key(stages), [s.key for s in stages], store, recorder)
+    return outcomes, recorder
+
+
+def log(task: Task, what: str) -> None:
+    """Note an event in the file that all workers append to."""
+    if "log" in task.stage.local:
+        # One small write to a file opened for appending never mixes with another's.
+        with open(task.stage.local["log"], "a") as file:
+            file.write(f"{task.stage.key} {what}\n")
+
+
+def events(log_file: Path) -> list[tuple[str, str]]:
+    """Key and event of each line of the log."""
+    if not log_file.exists():
+        return []
+    lines = (line.split() for line in log_file.read_text().splitlines())
+    return [(key, what) for key, what in lines]
+
+
+def read_value(folder: Path) -> int:
+    return int((folder / VALUE).read_text())
+
+
+def _done(task: Task, value: int) -> Iterator[Done]:
+    (task.folder / VALUE).write_text(str(value))
+    yield Done(task.stage.key)
+
+
+# Plans that tests run in a process of their own, to be killed: python -c "... PLANS[name] ..."
+
+
+def counting_plan(log_file: Path) -> list[Stage]:
+    """Four counts of twelve saved steps each, their sum, and some numbers."""
+    counts = [stage("count", seed, log_file=log_file, steps=12, seconds=0.05) for seed in range(4)]
+    numbers = [stage("number", seed, log_file=log_file, value=3) for seed in range(12)]
+    total = stage("add", 0, [*counts, *numbers], log_file=log_file)
+    return [*counts, *numbers, total]
+
+
+def shared_plan(log_file: Path) -> list[Stage]:
+    """Many short stages of several lots, for two runs to divide among them."""
+    naps = [stage("sleep", seed, log_file=log_file, seconds=0.05) for seed in range(12)]
+    numbers = [
+        stage("number", seed, log_file=log_file, value=value)
+        for value in range(3)
+        for seed in range(10)
+    ]
+    sums = [stage("add", n, numbers[n : n + 3], log_file=log_file) for n in range(0, 27, 3)]
+    return [*naps, *numbers, *sums]
+
+
+def endless_plan(log_file: Path) -> list[Stage]:
+    """A count and a silent sleep that would each take minutes."""
+    return [
+        stage("count", 0, log_file=log_file, steps=10_000, seconds=0.05),
+        stage("count", 1, log_file=log_file, steps=10_000, seconds=0.05),
+    ]
+
+
+PLANS = {"counting": counting_plan, "shared": shared_plan, "endless": endless_plan}
+
+
+def run_named_plan(name: str, root: str, log_file: str) -> None:
+    """Run a plan to its end; the process exits with 1 if a stage failed."""
+    outcomes, _ = run(PLANS[name](Path(log_file)), Store(Path(root)))
+    bad = [outcome for outcome in outcomes.values() if outcome.state in ("failed", "blocked")]
+    sys.exit(1 if bad else 0)
