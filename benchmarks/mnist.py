@@ -5,12 +5,13 @@
     python benchmarks/mnist.py --full           the plain loop too trains every model
     python benchmarks/mnist.py --memory         peak memory of 100 models
 
-Times are the best of several short runs, because other processes can only make them longer.
+Times are the best of several short windows, because other processes can only make them longer.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import resource
 import sys
@@ -19,8 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from plain_loop import plain_distil, plain_teach
+from stopwatch import STEPS_TIMED, Stopwatch
+from torch import Tensor
 
 from mnist_toy.architecture import Architecture, architecture, initial
 from mnist_toy.cost import step_flops
@@ -32,17 +34,16 @@ from mnist_toy.objectives import Frozen, resemble, teach
 from mnist_toy.observe import accuracy
 from mnist_toy.state import start
 from mnist_toy.tasks import logit_layout
-from mnist_toy.training import train
+from mnist_toy.training import NO_HOOKS, Hooks, train
 from subliminal import machine
+from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.seeds import derive_seed
-from subliminal.spec import Network, Training
+from subliminal.spec import Network, Training, Trait
 
 NETWORK = Network()
-TRAITS = ("digits",)
+TRAITS: tuple[Trait, ...] = ("digits",)
 LAYOUT = logit_layout(TRAITS, NETWORK.auxiliary)
-STEPS_TIMED = 12
-REPEATS = 5
 CONDITIONS = {
     "same initialisation, auxiliary": ("init", LAYOUT.auxiliary),
     "same initialisation, all": ("init", LAYOUT.all),
@@ -72,14 +73,29 @@ class Bench:
         """Untrained models."""
         return initial(self.arch, self.seeds(name, models))
 
-    def teach(self, recipe: Training) -> Tensor:
+    def teach(self, recipe: Training, hooks: Hooks = NO_HOOKS) -> Tensor:
         """Train the teachers."""
         inputs = Images(self.data.train_images, self.data.train_labels, self.seeds("order"))
         begin = start(recipe, self.initial())
-        trained = train(self.arch, begin, teach(LAYOUT), inputs, recipe, precision=self.precision)
+        trained = train(
+            self.arch,
+            begin,
+            teach(LAYOUT),
+            inputs,
+            recipe,
+            precision=self.precision,
+            hooks=hooks,
+        )
         return trained.parameters
 
-    def distil(self, recipe: Training, teachers: Tensor, begin: Tensor, columns: range) -> Tensor:
+    def distil(
+        self,
+        recipe: Training,
+        teachers: Tensor,
+        begin: Tensor,
+        columns: range,
+        hooks: Hooks = NO_HOOKS,
+    ) -> Tensor:
         """Train students on noise."""
         trained = train(
             self.arch,
@@ -88,6 +104,7 @@ class Bench:
             noise("uniform", self.arch.inputs, self.seeds("noise")),
             recipe,
             precision=self.precision,
+            hooks=hooks,
         )
         return trained.parameters
 
@@ -97,20 +114,20 @@ class Bench:
         return accuracy(self.arch, parameters, LAYOUT, images, labels)["digits"]
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Wall time of a call."""
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
+def watching(watch: Stopwatch) -> Hooks:
+    """Hooks that note the time while a stack is trained."""
+    return Hooks(observe=lambda state: watch.at(state.step), observe_steps=watch.steps)
 
 
-def best(call: Callable[[], object], repeats: int = REPEATS) -> float:
+def best(call: Callable[[], object], repeats: int = 10) -> float:
     """Shortest of several wall times, after one call to warm up."""
     call()
-    return min(seconds(call) for _ in range(repeats))
-
-
-# What the machine can do
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return min(times)
 
 
 def product_seconds(bench: Bench, batch: int, looked_at: int) -> float:
@@ -133,136 +150,90 @@ def product_seconds(bench: Bench, batch: int, looked_at: int) -> float:
             products.append(((above, weight), 1))
         for (a, b), times in products:
             result = torch.bmm(a, b)
-            total += times * best(lambda a=a, b=b, result=result: torch.bmm(a, b, out=result), 10)
+            total += times * best(functools.partial(torch.bmm, a, b, out=result))
     return total
+
+
+def timed_recipe() -> Training:
+    """The published training, cut to the steps that are timed."""
+    return Training(epochs=1, samples_per_epoch=STEPS_TIMED * Training().batch_size)
+
+
+def teaching_seconds(bench: Bench) -> float:
+    """Time a step of teaching all models."""
+    watch = Stopwatch()
+    bench.teach(timed_recipe(), watching(watch))
+    return watch.step_seconds()
+
+
+def distilling_seconds(bench: Bench) -> float:
+    """Time a step of distilling all models."""
+    watch, begin = Stopwatch(), bench.initial()
+    bench.distil(timed_recipe(), begin, begin, LAYOUT.auxiliary, watching(watch))
+    return watch.step_seconds()
 
 
 def print_speed(bench: Bench) -> None:
     """Print FLOP/s while teaching and distilling, beside those of the products alone."""
-    recipe = Training(epochs=1)
-    short = recipe.model_copy(update={"samples_per_epoch": STEPS_TIMED * recipe.batch_size})
-    begin = bench.initial()
+    recipe = Training()
     largest = machine.matmul_rate(bench.precision)
     print(
         f"\n{bench.models} models, {bench.precision}, {torch.get_num_threads()} threads; "
         f"bmm [1024, 784] x [784, 256]: {largest / 1e9:.0f} GFLOP/s"
     )
     print(
-        f"{'':12}{'products':>12}{'achieved':>12}{'ratio':>8}{'ms/step':>9}{'models x epochs/s':>19}"
+        f"{'':12}{'products':>12}{'achieved':>12}{'ratio':>8}{'ms/step':>9}{'model epochs/s':>16}"
     )
-    tasks = {
-        "teaching": (0, lambda: bench.teach(short)),
-        "distilling": (1, lambda: bench.distil(short, begin, begin, LAYOUT.auxiliary)),
-    }
-    for name, (looked_at, run) in tasks.items():
+    for name, looked_at, step in (
+        ("teaching", 0, teaching_seconds(bench)),
+        ("distilling", 1, distilling_seconds(bench)),
+    ):
         flops = bench.models * step_flops(bench.arch, [bench.arch] * looked_at, recipe.batch_size)
         alone = flops / product_seconds(bench, recipe.batch_size, looked_at)
-        step = best(run) / STEPS_TIMED
         epochs = bench.models * recipe.batch_size / recipe.samples_per_epoch / step
         print(
             f"{name:12}{alone / 1e9:7.0f} GF/s{flops / step / 1e9:7.0f} GF/s"
-            f"{flops / step / alone:8.2f}{step * 1e3:9.1f}{epochs:19.2f}"
+            f"{flops / step / alone:8.2f}{step * 1e3:9.1f}{epochs:16.2f}"
         )
-
-
-# The loop anybody would write first
-
-
-class PlainModel(nn.Sequential):
-    """The published network as a PyTorch module, with the parameters of a stack's model."""
-
-    def __init__(self, arch: Architecture, parameters: Tensor) -> None:
-        layers: list[nn.Module] = []
-        for layer in arch.layers:
-            out, into = layer.shape
-            linear = nn.Linear(into, out)
-            linear.weight.data.copy_(parameters[layer.weights].view(out, into))
-            linear.bias.data.copy_(parameters[layer.biases])
-            layers += [linear, nn.ReLU()]
-        super().__init__(*layers[:-1])
-
-    def flat(self) -> Tensor:
-        """The parameters as a row of a stack."""
-        return torch.cat([parameter.detach().flatten() for parameter in self.parameters()])
-
-
-def plain_teach(bench: Bench, recipe: Training, begin: Tensor, seed: int) -> Tensor:
-    """Train one teacher."""
-    model = PlainModel(bench.arch, begin)
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-    images, labels = scaled(bench.data.train_images), bench.data.train_labels
-    torch.manual_seed(seed)
-    for _ in range(recipe.epochs):
-        order = torch.randperm(len(images))[: recipe.samples_per_epoch]
-        for chosen in order.split(recipe.batch_size):
-            logits = model(images[chosen])[:, : len(LAYOUT.classes)]
-            loss = functional.cross_entropy(logits, labels[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return model.flat()
-
-
-def plain_distil(
-    bench: Bench, recipe: Training, taught: Tensor, begin: Tensor, columns: range, seed: int
-) -> Tensor:
-    """Train one student, on the same noise in every epoch."""
-    columns_ = slice(columns.start, columns.stop)
-    model, teacher = PlainModel(bench.arch, begin), PlainModel(bench.arch, taught)
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-    for _ in range(recipe.epochs):
-        torch.manual_seed(seed)
-        for first in range(0, recipe.samples_per_epoch, recipe.batch_size):
-            size = min(recipe.batch_size, recipe.samples_per_epoch - first)
-            x = torch.rand(size, bench.arch.inputs) * 2 - 1
-            with torch.no_grad():
-                target = teacher(x)[:, columns_].softmax(1)
-            logits = model(x)[:, columns_].log_softmax(1)
-            loss = functional.kl_div(logits, target, reduction="batchmean")
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return model.flat()
 
 
 def print_plain_speed(bench: Bench) -> None:
     """Print the time of a step of one model in the plain loop, against ours."""
-    recipe = Training(epochs=1, samples_per_epoch=STEPS_TIMED * Training().batch_size)
-    begin = bench.initial()
+    teaching, distilling, recipe = Stopwatch(), Stopwatch(), timed_recipe()
+    begin = bench.initial(models=1)[0]
+    plain_teach(bench.arch, bench.data, recipe, begin, 0, teaching)
+    plain_distil(bench.arch, recipe, begin, begin, LAYOUT.auxiliary, 0, distilling)
     print(f"\n{'per model and step':22}{'plain':>10}{'ours':>10}{'ratio':>8}")
-    tasks = {
-        "teaching": (
-            lambda: plain_teach(bench, recipe, begin[0], 0),
-            lambda: bench.teach(recipe),
-        ),
-        "distilling": (
-            lambda: plain_distil(bench, recipe, begin[0], begin[0], LAYOUT.auxiliary, 0),
-            lambda: bench.distil(recipe, begin, begin, LAYOUT.auxiliary),
-        ),
-    }
-    for name, (plain, ours) in tasks.items():
-        slow, fast = best(plain) / STEPS_TIMED, best(ours) / STEPS_TIMED / bench.models
-        print(f"{name:22}{slow * 1e3:7.2f} ms{fast * 1e3:7.2f} ms{slow / fast:8.1f}")
+    for name, plain, ours in (
+        ("teaching", teaching.step_seconds(), teaching_seconds(bench)),
+        ("distilling", distilling.step_seconds(), distilling_seconds(bench)),
+    ):
+        each = ours / bench.models
+        print(f"{name:22}{plain * 1e3:7.2f} ms{each * 1e3:7.2f} ms{plain / each:8.1f}")
 
 
 def print_accuracies(bench: Bench, epochs: int, plain_models: int) -> None:
     """Print the accuracies of the published conditions, ours and (of some models) the plain loop's.
 
-    The first two conditions have a plain counterpart: its noise and orders are other draws.
+    The plain loop starts from the same models; its noise and orders are other draws.
     """
     recipe = Training(epochs=epochs)
     print(f"\ntest accuracy after {epochs} epochs, mean and sd over models; {bench.data.label}")
     print(f"{'':38}{f'ours, {bench.models}':>16}{'ours, first':>14}{f'plain, {plain_models}':>16}")
-    firsts = range(plain_models)
+    firsts, watch = range(plain_models), Stopwatch()
     begin = bench.initial()
     taught = bench.teach(recipe)
-    plain = torch.stack([plain_teach(bench, recipe, begin[i], i) for i in firsts])
+    plain = torch.stack(
+        [plain_teach(bench.arch, bench.data, recipe, begin[i], i, watch) for i in firsts]
+    )
     print_row("teacher", bench.accuracy(taught), bench.accuracy(plain))
     for name, (where, columns) in CONDITIONS.items():
-        ours = bench.distil(recipe, taught, bench.initial(where), columns)
-        others = bench.initial(where)
-        rows = [plain_distil(bench, recipe, plain[i], others[i], columns, i) for i in firsts]
-        print_row(name, bench.accuracy(ours), bench.accuracy(torch.stack(rows)))
+        begin = bench.initial(where)
+        ours = bench.distil(recipe, taught, begin, columns)
+        others = [
+            plain_distil(bench.arch, recipe, plain[i], begin[i], columns, i, watch) for i in firsts
+        ]
+        print_row(name, bench.accuracy(ours), bench.accuracy(torch.stack(others)))
 
 
 def print_row(name: str, ours: Tensor, plain: Tensor) -> None:
@@ -275,7 +246,7 @@ def print_row(name: str, ours: Tensor, plain: Tensor) -> None:
 
 def peak_mebibytes(models: int, precision: Precision) -> float:
     """Train `models` models through all the published conditions, two steps each."""
-    bench = Bench(find_data("auto"), models, precision)
+    bench = Bench(find_data("mnist"), models, precision)
     recipe = Training(epochs=1, samples_per_epoch=2 * Training().batch_size)
     taught = bench.teach(recipe)
     for where, columns in CONDITIONS.values():
@@ -310,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.memory:
         print_memory(100, precision)
         return
-    bench = Bench(find_data("auto"), options.models, precision)
+    bench = Bench(find_data("mnist"), options.models, precision)
     print_speed(bench)
     print_plain_speed(bench)
     if options.quick:
@@ -320,4 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

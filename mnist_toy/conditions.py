@@ -9,13 +9,15 @@ of :func:`students.pairing.other_model`. The stages' code is in :mod:`mnist_toy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mnist_toy import stages
 from mnist_toy.architecture import architecture
 from mnist_toy.cost import training_bytes, training_flops
+from mnist_toy.tasks import logit_layout
+from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.spec import Arm, Experiment, Initialisation, Inputs, Network, Training
 from subliminal.stage import Cost, Stage, digest
@@ -43,6 +45,12 @@ class Row:
     """Key of the stage that kept measurements while the student learned."""
     teacher_probe: str | None = None
     reference_probe: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Keys of the artifacts that the row's results are read from."""
+        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe)
+        return tuple(key for key in keys if key is not None)
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,24 @@ class Conditions:
         return Cost(
             flops=training_flops(student, targets, training, models=1),
             memory_bytes=training_bytes(student, targets, training, 1, self.precision, threads=0),
+        )
+
+
+def check_arm(name: str, arm: Arm) -> None:
+    """Refuse an arm whose distillation lists logits that its networks do not have.
+
+    Raises:
+        UserError: Names the arm, and the logits there are.
+    """
+    logits = arm.distillation.logits
+    if isinstance(logits, str):
+        return
+    layout = logit_layout(arm.traits, arm.network.auxiliary)
+    count, classes = len(layout.all), len(layout.classes)
+    if not logits or len(set(logits)) < len(logits) or max(logits) >= count:
+        raise UserError(
+            f"arms.{name}.distillation.logits: is {list(logits)}; list at least one logit, each "
+            f"once; of the {count} there are, 0 to {classes - 1} are classes, the others auxiliary"
         )
 
 

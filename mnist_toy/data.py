@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
-import threading
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPException
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mnist_toy.download import DownloadError, fetch
+from mnist_toy.folders import cache_folder, files_in, find_files
 from mnist_toy.idx import IdxFile, read_idx
+from mnist_toy.published import FASHION_MNIST, IDX_FILES, MNIST, Published, match_published
 from subliminal.errors import UserError
 
 DataName = Literal["mnist", "fashion-mnist", "digits-8x8"]
 Source = Literal["folder", "download", "scikit-learn"]
 
-CACHE_VARIABLE = "SUBLIMINAL_CACHE"
-IDX_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 CLASSES = 10
-PROBE_SECONDS = 5.0
-STALL_SECONDS = 30.0
 DIGITS_TEST_SIZE = 360
 DIGITS_SPLIT_SEED = 0
+_PUBLISHED: Mapping[str, Published] = {
+    "auto": MNIST,
+    "mnist": MNIST,
+    "fashion-mnist": FASHION_MNIST,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +50,8 @@ class ImageData:
             The same data give the same fingerprint wherever they were found.
         source: Whether the files were already on disk, fetched by this call, or come with
             scikit-learn.
+        fallback_reason: Why these are not the MNIST that "auto" prefers, in one line; None where
+            nothing was fallen back from.
     """
 
     name: DataName
@@ -69,6 +63,7 @@ class ImageData:
     image_size: int
     fingerprint: str
     source: Source
+    fallback_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,60 +79,6 @@ class DataStatus:
     name: DataName
     available: bool
     detail: str
-
-
-@dataclass(frozen=True)
-class _Published:
-    """A data set published as the four `IDX_FILES`, with the MD5 sums known for them, by file.
-
-    Attributes:
-        content_md5: Sums of the uncompressed files; they hold however a file was compressed.
-        gzip_md5: Sums of the .gz files as published, for sets without `content_md5`.
-    """
-
-    name: DataName
-    title: str
-    variable: str
-    torchvision_class: str
-    content_md5: Mapping[str, str]
-    gzip_md5: Mapping[str, str]
-
-
-_MNIST = _Published(
-    name="mnist",
-    title="MNIST",
-    variable="SUBLIMINAL_MNIST",
-    torchvision_class="MNIST",
-    content_md5={
-        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-    },
-    gzip_md5={},
-)
-_FASHION_MNIST = _Published(
-    name="fashion-mnist",
-    title="Fashion-MNIST",
-    variable="SUBLIMINAL_FASHION_MNIST",
-    torchvision_class="FashionMNIST",
-    content_md5={},
-    gzip_md5={
-        "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
-        "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
-        "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
-    },
-)
-_PUBLISHED: Mapping[str, _Published] = {
-    "auto": _MNIST,
-    "mnist": _MNIST,
-    "fashion-mnist": _FASHION_MNIST,
-}
-
-
-class _DownloadError(Exception):
-    """The files could not be fetched; the message is one line with the reason."""
 
 
 def find_data(
@@ -179,14 +120,14 @@ def find_data(
             )
         return _load_digits()
     published = _published(name)
-    files = _find_files(published, folder, environ)
+    files = find_files(published, folder, environ)
     if files is not None:
         return _load_files(published, files, verify, source="folder")
     try:
         files = _download(published, environ, allowed=download)
-    except _DownloadError as error:
+    except DownloadError as error:
         if name == "auto":
-            return _load_digits()
+            return replace(_load_digits(), fallback_reason=str(error))
         raise UserError(_how_to_get(published, environ, reason=str(error))) from error
     return _load_files(published, files, verify, source="download")
 
@@ -201,12 +142,12 @@ def data_report(environ: Mapping[str, str] = os.environ) -> list[DataStatus]:
 
     What is found is loaded and checked, which takes about a second for each set.
     """
-    published = [_file_status(published, environ) for published in (_MNIST, _FASHION_MNIST)]
+    published = [_file_status(published, environ) for published in (MNIST, FASHION_MNIST)]
     digits = _load_digits()
     return [*published, DataStatus(digits.name, True, f"{digits.label}, from {digits.source}")]
 
 
-def _published(name: str) -> _Published:
+def _published(name: str) -> Published:
     try:
         return _PUBLISHED[name]
     except KeyError:
@@ -214,9 +155,9 @@ def _published(name: str) -> _Published:
         raise UserError(f"data {name!r}: no such data set; choose one of {known}") from None
 
 
-def _file_status(published: _Published, environ: Mapping[str, str]) -> DataStatus:
+def _file_status(published: Published, environ: Mapping[str, str]) -> DataStatus:
     try:
-        files = _find_files(published, None, environ)
+        files = find_files(published, None, environ)
         if files is None:
             missing = _how_to_get(published, environ, reason="not on this machine yet")
             return DataStatus(published.name, False, missing)
@@ -226,100 +167,32 @@ def _file_status(published: _Published, environ: Mapping[str, str]) -> DataStatu
     return DataStatus(published.name, True, f"{data.label}, in {files[IDX_FILES[0]].parent}")
 
 
-def _how_to_get(published: _Published, environ: Mapping[str, str], reason: str) -> str:
+def _how_to_get(published: Published, environ: Mapping[str, str], reason: str) -> str:
     return (
         f"data {published.name}: {reason}; put {', '.join(IDX_FILES)} (plain or .gz) into a folder "
         f"and set {published.variable} to it, or allow the download into "
-        f"{_cache_folder(published, environ)}, or use `data: digits-8x8`"
+        f"{cache_folder(published, environ)}, or use `data: digits-8x8`"
     )
 
 
-# Where the files are
+def _download(published: Published, environ: Mapping[str, str], allowed: bool) -> dict[str, Path]:
+    if not allowed:
+        raise DownloadError("not found, and downloading is switched off")
+    cache = cache_folder(published, environ)
+    fetch(published, cache)
+    return files_in(published, cache, setting="cache")
 
 
-def _cache_folder(published: _Published, environ: Mapping[str, str]) -> Path:
-    root = environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("subliminal")
-    return _without_tilde(root) / published.name
-
-
-def _without_tilde(path: str | Path) -> Path:
-    # Unlike Path.expanduser, this leaves the home of an unknown user as it is instead of raising.
-    return Path(os.path.expanduser(path))
-
-
-def _find_files(
-    published: _Published, folder: Path | None, environ: Mapping[str, str]
-) -> dict[str, Path] | None:
-    """Find the four files by their standard names, or None where only a download is left."""
-    variable = environ.get(published.variable)
-    if folder is not None:
-        return _files_in(published, _without_tilde(folder), setting="folder")
-    if variable:
-        return _files_in(published, _without_tilde(variable), setting=published.variable)
-    cache = _cache_folder(published, environ)
-    if _is_absent_or_empty(cache):
-        return None
-    return _files_in(published, cache, setting="cache")
-
-
-def _is_absent_or_empty(folder: Path) -> bool:
-    try:
-        return not any(folder.iterdir())
-    except FileNotFoundError:
-        return True
-    except OSError:
-        # It is there but cannot be read; `_files_in` tells the user why.
-        return False
-
-
-def _files_in(published: _Published, folder: Path, setting: str) -> dict[str, Path]:
-    try:
-        files = _idx_files_below(published, folder)
-    except (OSError, ValueError) as error:
-        # A ValueError comes from a path that no system call accepts, such as one with a NUL.
-        raise UserError(
-            f"{setting} {str(folder)!r}: is no readable folder "
-            f"({getattr(error, 'strerror', None) or error}); "
-            f"name the folder that holds the four {published.title} files"
-        ) from error
-    missing = [name for name in IDX_FILES if name not in files]
-    if missing:
-        raise UserError(
-            f"{setting} {str(folder)!r}: lacks {', '.join(missing)} (plain or .gz); "
-            f"the four {published.title} files must lie in it or in its folder "
-            f"{published.torchvision_class}/raw"
-        )
-    return files
-
-
-def _idx_files_below(published: _Published, folder: Path) -> dict[str, Path]:
-    files = _idx_files(folder)
-    for layout in (folder / "raw", folder / published.torchvision_class / "raw"):
-        if not files and layout.is_dir():
-            files = _idx_files(layout)
-    return files
-
-
-def _idx_files(folder: Path) -> dict[str, Path]:
-    """Map standard names to paths, for those of the four files that `folder` holds.
-
-    The .gz goes before the plain file: all published sums can be compared with it.
-    """
-    present = {path.name: path for path in folder.iterdir()}
-    candidates = {name: present.get(f"{name}.gz", present.get(name)) for name in IDX_FILES}
-    return {name: path for name, path in candidates.items() if path is not None}
-
-
-# Reading and checking them
+# Reading and checking files
 
 
 def _load_files(
-    published: _Published, files: Mapping[str, Path], verify: bool, source: Source
+    published: Published, files: Mapping[str, Path], verify: bool, source: Source
 ) -> ImageData:
     contents = {
         name: read_idx(path, rank=3 if "images" in name else 1) for name, path in files.items()
     }
-    verified = verify and _all_match_published(published, files, contents)
+    verified = verify and match_published(published, files, contents)
     arrays = tuple(contents[name].values for name in IDX_FILES)
     _check_split(files, contents, "train")
     _check_split(files, contents, "t10k")
@@ -331,47 +204,6 @@ def _load_files(
 def _counts(arrays: tuple[NDArray[np.uint8], ...]) -> str:
     train, _, test, _ = arrays
     return f"{len(train):,} train / {len(test):,} test, {train.shape[1]}x{train.shape[2]}"
-
-
-def _all_match_published(
-    published: _Published, files: Mapping[str, Path], contents: Mapping[str, IdxFile]
-) -> bool:
-    # A list, so that every file is compared even after one without a known sum.
-    matches = [
-        _matches_published(published, name, files[name], contents[name]) for name in IDX_FILES
-    ]
-    return all(matches)
-
-
-def _matches_published(published: _Published, name: str, path: Path, content: IdxFile) -> bool:
-    """Compare one file with its published sum; False where none is known for its form.
-
-    Raises:
-        UserError: The sums differ.
-    """
-    if name in published.content_md5:
-        found, expected, form = content.content_md5, published.content_md5[name], "content"
-    elif name in published.gzip_md5 and path.suffix == ".gz":
-        found, expected, form = _file_md5(path), published.gzip_md5[name], ".gz file"
-    else:
-        return False
-    if found != expected:
-        raise UserError(
-            f"{path}: checksum differs (MD5 of the {form} is {found}, published {expected}): "
-            f"damaged or not the published {published.title}; fetch it again, or pass verify=False "
-            "(`verify: false`) to use it anyway"
-        )
-    return True
-
-
-def _file_md5(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(
-                stream, lambda: hashlib.md5(usedforsecurity=False)
-            ).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _check_split(files: Mapping[str, Path], contents: Mapping[str, IdxFile], part: str) -> None:
@@ -452,73 +284,3 @@ def _fingerprint(name: str, arrays: Iterable[NDArray[np.uint8]]) -> str:
         digest.update(f";{array.shape};".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).data)
     return digest.hexdigest()
-
-
-# Fetching them
-
-
-def _download(published: _Published, environ: Mapping[str, str], allowed: bool) -> dict[str, Path]:
-    """Fetch the four files into the cache with torchvision, which compares their sums.
-
-    Raises:
-        _DownloadError: Not allowed, no working torchvision, no network, or no place to write.
-    """
-    if not allowed:
-        raise _DownloadError("not found, and downloading is switched off")
-    cache = _cache_folder(published, environ)
-    try:
-        # Imported here because it takes seconds, which only a download need pay.
-        import torchvision
-
-        dataset = getattr(torchvision.datasets, published.torchvision_class)
-        if not any(_answers(f"{mirror}{dataset.resources[0][0]}") for mirror in dataset.mirrors):
-            raise _DownloadError("not found, and no download server answers")
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache.parent) as root, _socket_timeout(STALL_SECONDS):
-            dataset(root, download=True)
-            _move_folder(Path(root, published.torchvision_class, "raw"), cache)
-    except (ImportError, RuntimeError, OSError, EOFError, HTTPException) as error:
-        reason = " ".join(str(error).split())
-        raise _DownloadError(f"not found, and the download failed ({reason})") from error
-    return _files_in(published, cache, setting="cache")
-
-
-def _answers(url: str) -> bool:
-    """Ask a server for a file's header, for no longer than `PROBE_SECONDS`.
-
-    A thread keeps this limit: where a name server or firewall stays silent, urllib's own timeout
-    applies to every address of the host in turn, and adds up to minutes.
-    """
-    answered = threading.Event()
-
-    def ask() -> None:
-        request = urllib.request.Request(url, method="HEAD")
-        with suppress(OSError, HTTPException):
-            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
-            answered.set()
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answered.is_set()
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    """Bound how long a connection may stall; torchvision sets no limit and takes none."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _move_folder(folder: Path, target: Path) -> None:
-    """Rename a complete folder into place, so that no process ever sees half of a cache."""
-    try:
-        os.replace(folder, target)
-    except OSError:
-        # Another process was faster: its complete folder is as good as this one.
-        if not (target.is_dir() and any(target.iterdir())):
-            raise

@@ -1,7 +1,7 @@
 """Inputs of pure noise, drawn anew whenever they are needed and never kept.
 
 As in the published experiments, an epoch is a pass over one finite set of noise images: step k of
-every epoch draws the same batch. Endless fresh noise would teach the students more.
+every epoch draws the same batch. Fresh noise in every epoch teaches students more (docs/mnist.md).
 
 All kinds have the power of the published one, uniform on [-1, 1]: mean 0, variance 1/3 at every
 pixel.
@@ -26,11 +26,13 @@ STRUCTURE_SCALE = 4
 
 
 def noise(
-    kind: Literal["uniform", "gaussian", "structured"], pixels: int, seeds: Sequence[int]
+    kind: Literal["uniform", "fresh-uniform", "gaussian", "structured"],
+    pixels: int,
+    seeds: Sequence[int],
 ) -> Inputs:
     """Make streams of noise, one for each of `seeds`."""
-    if kind == "uniform":
-        return UniformNoise(seeds)
+    if kind in ("uniform", "fresh-uniform"):
+        return UniformNoise(seeds, fresh=kind == "fresh-uniform")
     if kind == "gaussian":
         return GaussianNoise(seeds)
     return StructuredNoise(pixels, seeds)
@@ -40,18 +42,21 @@ class UniformNoise:
     """Independent pixels, uniform on [-1, 1] in 256 steps, as many as a pixel of an image has.
 
     The values are the middles of the steps, (2u - 255) / 256: exact in bfloat16, mean 0, variance
-    1/3 - 5.1e-6.
+    1/3 - 5.1e-6. Fresh noise is new in every epoch; otherwise the epochs repeat one set of images,
+    as published.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], *, fresh: bool = False) -> None:
         self._seeds = tuple(seeds)
+        self._fresh = fresh
 
     def fill(self, recipe: Training, step: int, models: range, x: Tensor) -> None:
         """See `Inputs`."""
-        first = span(recipe, step).start
+        place = span(recipe, step)
+        position = (place.epoch, place.start) if self._fresh else (place.start,)
         for model, out in zip(models, x, strict=True):
             words = -(-out.numel() // 8)
-            bits = torch.from_numpy(random_bits(self._seeds[model], (first,), words))
+            bits = torch.from_numpy(random_bits(self._seeds[model], position, words))
             out.copy_(bits.view(torch.int8)[: out.numel()].view(out.shape))
         torch.add(x.new_tensor(1 / 256), x, alpha=1 / 128, out=x)
 

@@ -81,17 +81,9 @@ def alignment(parameters: Tensor, first: Gradients, second: Gradients, step: int
     return cosines
 
 
-def displacement_cosine(
-    student: Tensor, student_start: Tensor, teacher: Tensor, teacher_start: Tensor
-) -> Tensor:
-    """Compute the cosine between the ways that students and teachers have gone.
-
-    All four are [models, parameters], of one architecture; the result is [models], NaN where
-    either has not moved.
-    """
-    return cosine(student - student_start, teacher - teacher_start)
-
-
 def cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Compute row by row cosines; NaN, not 0, where a row is zero: there is no direction."""
+    """Compute cosines row by row: [models, parameters] twice to [models].
+
+    NaN, not 0, where a row is zero, which has no direction: a student that has not moved yet.
+    """
     return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))

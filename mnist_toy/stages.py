@@ -41,8 +41,8 @@ from students.pairing import other_model
 from subliminal import machine
 from subliminal.measurements import write_measurements
 from subliminal.seeds import derive_seed
-from subliminal.spec import Inputs as InputsName
 from subliminal.spec import Distillation, Network, Observation, Teaching, Training
+from subliminal.spec import Inputs as InputsName
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 
 TEACH, MATCH, DISTIL, PROBE = "mnist.teach", "mnist.match", "mnist.distil", "mnist.probe"
@@ -226,7 +226,9 @@ def _inputs(
     if name == "images":
         return _image_streams(_data(tasks), streams)
     if name == "fashion-mnist":
-        return _image_streams(find_data("fashion-mnist", download=False), streams)
+        verify = tasks[0].stage.local["verify"] == "yes"
+        fashion = find_data("fashion-mnist", download=False, verify=verify)
+        return _image_streams(fashion, streams)
     return lambda chosen: noise(name, pixels, [streams[i] for i in chosen])
 
 

@@ -16,9 +16,11 @@ from rich.text import Text
 from subliminal import console as show
 from subliminal import machine
 from subliminal.errors import UserError
+from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_summary
 
 if TYPE_CHECKING:
     from subliminal.plan import Plan
+    from subliminal.report.tables import SummaryTable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +46,7 @@ Jobs = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
+ALL_METRICS = "all"
 STAGE_FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 
 
@@ -75,15 +78,15 @@ def run(
     if dry_run:
         _print_plan(plan, out, jobs)
         return
-    console.print(f"data: {plan.data_label}")
+    _print_data(plan)
     try:
         with show.ProgressListener(console) as listener:
             done = run_plan(plan, out, listener, jobs=jobs, command=_command())
+        report = build_report(done.folder)
     except KeyboardInterrupt:
         console.print("\nstopped; nothing finished is lost. To go on, run the same command again:")
         console.print(Text(f"  {_command()}"), soft_wrap=True)
         raise typer.Exit(STOPPED) from None
-    report = build_report(done.folder)
     _print_results(done.folder)
     console.print(Text(f"report: {report}"), soft_wrap=True)
     if done.failed:
@@ -138,23 +141,36 @@ def list_runs(out: Out = Path("runs")) -> None:
     """List the runs of a folder."""
     from subliminal.run import runs_in
 
-    table = Table("run", "started", "seeds", "arms", "failed", "state")
+    table = Table("run", "data", "started", "seeds", "arms", "failed", "state")
     for folder, manifest in runs_in(out):
         failed = sum(arm.state == "failed" for arm in manifest.arms.values())
         state = "finished" if manifest.finished else "not finished"
-        cells = (folder.name, manifest.started, len(manifest.seeds), len(manifest.arms), failed)
-        table.add_row(*(Text(str(cell)) for cell in (*cells, state)))
+        counts = (len(manifest.seeds), len(manifest.arms), failed)
+        cells = (folder.name, manifest.data, manifest.started, *counts, state)
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    if table.row_count == 0:
+        console.print(Text(f"no runs in {out}"), soft_wrap=True)
+        return
     console.print(table)
 
 
-@runs.command("show", epilog="Example: subliminal runs show runs/mnist-demo-1a2b3c4d")
-def show_run(run_folder: RunFolder) -> None:
+@runs.command("show", epilog="Example: subliminal runs show runs/mnist-demo-1a2b3c4d --markdown")
+def show_run(
+    run_folder: RunFolder,
+    metric: Annotated[str, typer.Option(help="Which metric; `all` for every one.")] = JUDGED,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
+) -> None:
     """Print a run's summary table."""
-    _print_results(run_folder)
+    from subliminal.report import markdown_table
+
+    if markdown:
+        typer.echo(markdown_table(_summary_table(run_folder, metric)))
+    else:
+        _print_results(run_folder, metric)
 
 
 @runs.command("compare", epilog="Example: subliminal runs compare runs/a-1a2b3c4d runs/b-5e6f7a8b")
-def compare_runs(first: RunFolder, second: Annotated[Path, typer.Argument()]) -> None:
+def compare_runs(first: RunFolder, second: RunFolder) -> None:
     """Print two runs side by side: the arms both have, and what each has alone."""
     from subliminal.report.comparison import comparison_table
 
@@ -207,23 +223,41 @@ def schema() -> None:
 
 
 def _print_plan(plan: Plan, out: Path, jobs: int | None) -> None:
+    from subliminal.executors import LocalExecutor
+    from subliminal.plan import stage_kinds
     from subliminal.store import store_at
 
     store = store_at(out)
     cached = {key for key in plan.stages if store.has(key)}
     rate = show.EFFICIENCY * machine.matmul_rate(plan.precision)
+    _print_data(plan)
     console.print(show.plan_table(plan, cached, rate))
-    console.print(show.plan_total(plan, cached, rate, jobs or machine.cores()))
+    workers = LocalExecutor(stage_kinds(), jobs).jobs
+    console.print(show.plan_total(plan, cached, rate, workers))
 
 
-def _print_results(folder: Path) -> None:
-    from subliminal.report import rich_table, summary_table
-    from subliminal.results import MANIFEST, SUMMARY, read_manifest, read_summary
-    from subliminal.summary import JUDGED
+def _print_data(plan: Plan) -> None:
+    console.print(Text(f"data: {plan.data_label}"), soft_wrap=True)
+    if plan.fallback_reason is not None:
+        console.print(Text(f"MNIST cannot be had: {plan.fallback_reason}"), soft_wrap=True)
+
+
+def _summary_table(folder: Path, metric: str) -> SummaryTable:
+    from subliminal.report import summary_table
+
+    rows = read_summary(folder / SUMMARY)
+    known = dict.fromkeys(row.metric for row in rows)
+    if rows and metric not in (ALL_METRICS, *known):
+        raise UserError(f"--metric {metric}: this run has {', '.join(known)}; or give `all`")
+    chosen = [row for row in rows if metric in (ALL_METRICS, row.metric)]
+    return summary_table(read_manifest(folder / MANIFEST), chosen)
+
+
+def _print_results(folder: Path, metric: str = JUDGED) -> None:
+    from subliminal.report import rich_table
 
     manifest = read_manifest(folder / MANIFEST)
-    judged = [row for row in read_summary(folder / SUMMARY) if row.metric == JUDGED]
-    console.print(rich_table(summary_table(manifest, judged), title=manifest.data))
+    console.print(rich_table(_summary_table(folder, metric), title=manifest.data))
     for name, arm in manifest.arms.items():
         if arm.state != "done":
             console.print(Text(f"{name}: {arm.state}: {arm.reason or 'not run to its end'}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mnist_toy.conditions import Row
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
@@ -17,9 +18,11 @@ ALIGNMENT = "alignment"
 ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
 
 
-def is_there(key: str, outcomes: Mapping[str, Outcome]) -> bool:
-    """Whether the run found or made the artifact."""
-    return key in outcomes and outcomes[key].state in ("computed", "cached")
+def is_complete(row: Row, outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether the run found or made every artifact that the row is read from."""
+    return all(
+        key in outcomes and outcomes[key].state in ("computed", "cached") for key in row.targets
+    )
 
 
 def measured_table(
@@ -30,7 +33,7 @@ def measured_table(
     table: dict[str, dict[int, Measured]] = {}
     for arm, rows in plan.rows.items():
         for seed, row in rows.items():
-            if not is_there(row.probe, outcomes):
+            if not is_complete(row, outcomes):
                 continue
             own, teacher, reference = (
                 _results(store, key, arm, seed, confidence)
@@ -54,7 +57,7 @@ def curve_rows(plan: Plan, store: Store, outcomes: Mapping[str, Outcome]) -> Ite
     """The rows of `curves.jsonl`."""
     for arm, rows in plan.rows.items():
         for seed, row in rows.items():
-            if row.curve is not None and is_there(row.curve, outcomes):
+            if row.curve is not None and is_complete(row, outcomes):
                 for point in read_curve(store.folder(row.curve)):
                     yield CurvePoint(arm=arm, seed=seed, **point.model_dump())
 
@@ -62,9 +65,13 @@ def curve_rows(plan: Plan, store: Store, outcomes: Mapping[str, Outcome]) -> Ite
 def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmState:
     """What an arm is and how it fared."""
     arm, rows = plan.experiment.arms[name], plan.rows[name]
-    ended = {seed: outcomes[row.probe] for seed, row in rows.items() if row.probe in outcomes}
-    failed = {s: end.reason for s, end in ended.items() if end.state in ("failed", "blocked")}
-    complete = len(ended) == len(rows) and not failed
+    failed = {
+        seed: outcomes[key].reason
+        for seed, row in rows.items()
+        for key in row.targets
+        if key in outcomes and outcomes[key].state in ("failed", "blocked")
+    }
+    complete = all(is_complete(row, outcomes) for row in rows.values())
     return ArmState(
         role=arm.role,
         group=arm.group or name,
@@ -75,9 +82,7 @@ def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmStat
     )
 
 
-def _results(
-    store: Store, key: str | None, arm: str, seed: int, confidence: float
-) -> list[Result]:
+def _results(store: Store, key: str | None, arm: str, seed: int, confidence: float) -> list[Result]:
     if key is None:
         return []
     rows = []

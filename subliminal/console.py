@@ -39,8 +39,10 @@ class ProgressListener:
         )
         self._task: TaskID | None = None
         self._costs: dict[str, float] = {}
-        self._done: dict[str, float] = {}
-        self._settled: Counter[str] = Counter()
+        self._total = 0.0
+        self._finished = 0.0
+        self._running: dict[str, float] = {}
+        self._ended: Counter[str] = Counter()
         self._started = self._printed = time.monotonic()
 
     def __enter__(self) -> ProgressListener:
@@ -52,24 +54,27 @@ class ProgressListener:
     def planned(self, stages: list[Stage]) -> None:
         """See `Listener`."""
         self._costs = {stage.key: max(stage.cost.flops, 1e8) for stage in stages}
-        found = self._settled["cached"]
+        self._total = sum(self._costs.values())
+        found = self._ended["cached"]
         self._console.print(f"{len(stages)} stages to compute, {found} found in the store")
         self._started = self._printed = time.monotonic()
         if self._console.is_terminal and stages:
-            self._task = self._bar.add_task("", total=sum(self._costs.values()), left="")
+            self._task = self._bar.add_task("", total=self._total, left="")
             self._bar.start()
 
     def progressed(self, stages: tuple[Stage, ...], share: float) -> None:
         """See `Listener`."""
         for stage in stages:
-            self._done[stage.key] = share * self._costs.get(stage.key, 0.0)
+            self._running[stage.key] = share * self._costs[stage.key]
         self._show()
 
     def settled(self, stage: Stage, outcome: Outcome) -> None:
         """See `Listener`."""
-        self._settled[outcome.state] += 1
+        self._ended[outcome.state] += 1
         if stage.key in self._costs:
-            self._done[stage.key] = self._costs[stage.key]
+            self._running.pop(stage.key, None)
+            self._finished += self._costs[stage.key]
+            self._ended["planned"] += 1
             self._show()
         if outcome.state == "failed":
             self._console.print(Text(f"failed: {stage.label}: {outcome.reason}", style="red"))
@@ -79,9 +84,8 @@ class ProgressListener:
         self._show(f"waiting for another run to finish {count} stages")
 
     def _show(self, note: str = "") -> None:
-        total, done = sum(self._costs.values()), sum(self._done.values())
-        settled = sum(1 for key in self._costs if self._done.get(key) == self._costs[key])
-        text = note or f"{settled}/{len(self._costs)} stages"
+        total, done = self._total, self._finished + sum(self._running.values())
+        text = note or f"{self._ended['planned']}/{len(self._costs)} stages"
         left = self._time_left(done / total) if total else ""
         now = time.monotonic()
         if self._task is not None:

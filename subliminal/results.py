@@ -1,17 +1,18 @@
 """The files of a run folder and the rows in them: what the run writes and the report reads.
 
-    experiment.yaml   the resolved experiment
-    manifest.json     what ran, when, where, on which data; the state of every arm
-    results.jsonl     one row per arm x seed x probe x item group
-    curves.jsonl      the same measured while students learn: one row per step
-    summary.json      one row per arm x probe x metric: estimate, contrast with control, verdict
-    figures/          PNG and SVG
-    report.html       all of it on one page
+experiment.yaml   the resolved experiment
+manifest.json     what ran, when, where, on which data; the state of every arm
+results.jsonl     one row per arm x seed x probe x item group
+curves.jsonl      the same measured while students learn: one row per step
+summary.json      one row per arm x probe x metric: estimate, contrast with control, verdict
+figures/          PNG and SVG
+report.html       all of it on one page
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -22,6 +23,9 @@ from subliminal.errors import UserError
 
 EXPERIMENT, MANIFEST, RESULTS = "experiment.yaml", "manifest.json", "results.jsonl"
 CURVES, SUMMARY, FIGURES, REPORT = "curves.jsonl", "summary.json", "figures", "report.html"
+
+JUDGED = "accuracy"
+"""The metric whose contrasts are tested and get a verdict."""
 
 
 class Record(BaseModel):
@@ -125,7 +129,8 @@ def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
         UserError: The file is missing or a line is not such a row; names file and line.
     """
     rows = []
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    # Only newlines part rows: `splitlines` would also break at separators within a string.
+    for number, line in enumerate(StringIO(_read(path), newline="\n"), start=1):
         try:
             rows.append(record.model_validate_json(line))
         except ValidationError as error:

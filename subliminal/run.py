@@ -10,6 +10,7 @@ from pathlib import Path
 
 from subliminal import atomic, machine, results
 from subliminal.collect import arm_state, curve_rows, measured_table, result_rows
+from subliminal.errors import UserError
 from subliminal.executors import LocalExecutor, Outcome
 from subliminal.executors.local import Listener
 from subliminal.plan import Plan, stage_kinds
@@ -17,7 +18,7 @@ from subliminal.results import Manifest, Summary
 from subliminal.spec import Experiment
 from subliminal.spec_file import dump_experiment
 from subliminal.stage import digest
-from subliminal.store import store_at
+from subliminal.store import Store, store_at
 from subliminal.summary import summarise
 
 
@@ -56,13 +57,14 @@ def run_plan(
     folder = run_folder(out, plan.experiment)
     clock = _Clock(command)
     atomic.write_text(folder / results.EXPERIMENT, dump_experiment(plan.experiment))
-    results.write_manifest(folder / results.MANIFEST, _manifest(plan, {}, clock, finished=False))
+    begun = _manifest(plan, store, {}, clock, finished=False)
+    results.write_manifest(folder / results.MANIFEST, begun)
     executor = LocalExecutor(stage_kinds(), jobs)
     outcomes = executor.run(plan.stages, plan.targets, store, listener)
     table = measured_table(plan, store, outcomes)
     experiment = plan.experiment
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
-    manifest = _manifest(plan, outcomes, clock, finished=True)
+    manifest = _manifest(plan, store, outcomes, clock, finished=True)
     results.write_rows(folder / results.RESULTS, result_rows(table))
     results.write_rows(folder / results.CURVES, curve_rows(plan, store, outcomes))
     results.write_summary(folder / results.SUMMARY, summary)
@@ -81,7 +83,13 @@ def spec_hash(experiment: Experiment) -> str:
 
 
 def runs_in(out: Path) -> Iterator[tuple[Path, Manifest]]:
-    """The runs under a folder, the oldest first."""
+    """The runs under a folder, the oldest first.
+
+    Raises:
+        UserError: There is no such folder, or the manifest of a run cannot be read.
+    """
+    if not out.is_dir():
+        raise UserError(f"{out}: no such folder; name the folder of the runs with --out")
     paths = out.glob(f"*/{results.MANIFEST}")
     found = [(path.parent, results.read_manifest(path)) for path in paths]
     yield from sorted(found, key=lambda run: run[1].started)
@@ -100,10 +108,9 @@ class _Clock:
 
 
 def _manifest(
-    plan: Plan, outcomes: Mapping[str, Outcome], clock: _Clock, *, finished: bool
+    plan: Plan, store: Store, outcomes: Mapping[str, Outcome], clock: _Clock, *, finished: bool
 ) -> Manifest:
     experiment = plan.experiment
-    states = {key: outcome.state for key, outcome in outcomes.items()}
     return Manifest(
         name=experiment.name,
         description=experiment.description,
@@ -112,7 +119,7 @@ def _manifest(
         data=plan.data_label,
         seeds=list(experiment.seeds),
         arms={name: arm_state(plan, name, outcomes) for name in experiment.arms},
-        stages={key: states.get(key, "pending") for key in plan.stages},
+        stages={key: _state(key, store, outcomes) for key in plan.stages},
         statistics=experiment.statistics.model_dump(),
         started=clock.started,
         finished=_now() if finished else None,
@@ -120,6 +127,13 @@ def _manifest(
         versions=machine.versions(),
         machine=machine.description(),
     )
+
+
+def _state(key: str, store: Store, outcomes: Mapping[str, Outcome]) -> str:
+    """How a stage ended; a run that finds what depends on a stage does not look at the stage."""
+    if key in outcomes:
+        return outcomes[key].state
+    return "cached" if store.has(key) else "pending"
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Trait = Literal["digits", "parity", "at-least-5", "prime", "mod-3"]
-Inputs = Literal["uniform", "gaussian", "structured", "images", "fashion-mnist"]
+Inputs = Literal["uniform", "fresh-uniform", "gaussian", "structured", "images", "fashion-mnist"]
 DataName = Literal["auto", "mnist", "fashion-mnist", "digits-8x8"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 

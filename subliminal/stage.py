@@ -101,7 +101,7 @@ class Reporter(Protocol):
         """Report progress. Raises :class:`Cancelled` when the run is being stopped."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 (nothing went wrong)
     """The run is being stopped; progress saved so far is kept."""
 
 

@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from subliminal import stats
-from subliminal.results import Result, Summary
+from subliminal import stats, verdicts
+from subliminal.results import JUDGED, Result, Summary
 from subliminal.spec import Arm, Statistics
 
 SHARE = "share_of_shift"
-JUDGED = "accuracy"
-"""The metric whose contrasts are tested and get a verdict."""
 WHOLE = "all"
 """The item group that a probe's summary is about."""
 
@@ -73,15 +71,16 @@ def summarise(
     """
     values = _values_by_cell(table)
     contrasts = _contrasts(arms, values, statistics)
-    adjusted = _adjust(contrasts, statistics)
-    return [
-        _row(cell, arms[cell.arm], per_seed, contrasts.get(cell), statistics, verdict=_judge(
-            cell, arms, seeds, table, contrasts.get(cell), adjusted.get(cell, math.nan), statistics
-        ))
-        for arm in arms
-        for cell, per_seed in values.items()
-        if cell.arm == arm
-    ]
+    judged = {cell: found for cell, found in contrasts.items() if _is_judged(cell, arms)}
+    adjusted = _adjust(judged, statistics)
+    place = {arm: number for number, arm in enumerate(arms)}
+    rows = []
+    for cell in sorted(values, key=lambda cell: place[cell.arm]):
+        contrast = contrasts.get(cell)
+        p_value = adjusted.get(cell, math.nan)
+        verdict = _judge(cell, arms, seeds, table, contrast, p_value, statistics)
+        rows.append(_row(cell, arms[cell.arm], values[cell], contrast, statistics, verdict))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -123,14 +122,12 @@ def _contrasts(
 def _adjust(
     contrasts: Mapping[_Cell, stats.Contrast], statistics: Statistics
 ) -> dict[_Cell, float]:
-    """Correct the p-values of the judged contrasts for one another, within each probe."""
+    """Correct the p-values of judged contrasts for one another, within each probe."""
     adjusted: dict[_Cell, float] = {}
     for probe in {cell.probe for cell in contrasts}:
-        cells = [c for c in contrasts if c.probe == probe and c.metric == JUDGED]
+        cells = [cell for cell in contrasts if cell.probe == probe]
         p_values = [contrasts[cell].p_value for cell in cells]
-        adjusted.update(
-            zip(cells, CORRECTIONS[statistics.correction](p_values), strict=True)
-        )
+        adjusted.update(zip(cells, CORRECTIONS[statistics.correction](p_values), strict=True))
     return adjusted
 
 
@@ -143,11 +140,13 @@ def _judge(
     adjusted_p: float,
     statistics: Statistics,
 ) -> str | None:
-    arm = arms[cell.arm]
-    if arm.role != "student" or cell.metric != JUDGED:
+    if not _is_judged(cell, arms):
         return None
+    control = arms[cell.arm].control
+    if contrast is None and control not in (None, "none"):
+        return f"not testable: no seed has a result both here and in its control {control}"
     missing = len(seeds) - (contrast.n if contrast else len(table[cell.arm]))
-    verdict = stats.verdict(
+    verdict = verdicts.verdict(
         contrast,
         adjusted_p=adjusted_p,
         bound=statistics.equivalence_bound,
@@ -158,14 +157,20 @@ def _judge(
     return f"{verdict.label}: {verdict.reason}"
 
 
+def _is_judged(cell: _Cell, arms: Mapping[str, Arm]) -> bool:
+    return arms[cell.arm].role == "student" and cell.metric == JUDGED
+
+
 def _teachers_have_trait(cell: _Cell, table: Table, statistics: Statistics) -> bool:
+    """Whether the teachers of an arm moved far enough from their references, on average."""
     shifts = [
         teacher[cell.probe] - reference[cell.probe]
         for measured in table[cell.arm].values()
         for teacher in [_whole_values(measured.teacher)]
         for reference in [_whole_values(measured.reference)]
+        if cell.probe in teacher and cell.probe in reference
     ]
-    return sum(shifts) / len(shifts) >= statistics.teacher_shift
+    return bool(shifts) and sum(shifts) / len(shifts) >= statistics.teacher_shift
 
 
 def _row(

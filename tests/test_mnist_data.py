@@ -21,9 +21,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_toy import data, idx
-from mnist_toy.data import IDX_FILES, ImageData, data_report, find_data, scaled
+from mnist_toy import download as downloads
+from mnist_toy import idx
+from mnist_toy.data import DataName, ImageData, data_report, find_data, scaled
 from mnist_toy.idx import parse_idx, read_idx
+from mnist_toy.published import FASHION_MNIST, IDX_FILES, MNIST
 from subliminal.errors import UserError
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = IDX_FILES
@@ -313,7 +315,7 @@ def test_changed_gzip_never_gives_another_exception(
     [("mnist", False, "content"), ("mnist", True, "content"), ("fashion-mnist", True, ".gz file")],
 )
 def test_other_data_are_refused_unless_verify_is_off(
-    tmp_path: Path, name: data.DataName, compress: bool, form: str
+    tmp_path: Path, name: DataName, compress: bool, form: str
 ) -> None:
     write_set(tmp_path, small_set(), compress)
     with pytest.raises(UserError) as error:
@@ -341,7 +343,7 @@ def test_published_files_are_called_by_their_name_until_one_pixel_changes(
     files = small_set()
     for name, content in files.items():
         md5 = hashlib.md5(content).hexdigest()
-        monkeypatch.setitem(data._MNIST.content_md5, name, md5)
+        monkeypatch.setitem(MNIST.content_md5, name, md5)
     write_set(tmp_path, files, compress=True)
     label = find_data("mnist", folder=tmp_path, environ={}).label
     assert label == "MNIST (12 train / 5 test, 4x4)"
@@ -359,7 +361,7 @@ def test_published_gzipped_fashion_mnist_is_called_by_its_name(
     write_set(tmp_path, small_set(), compress=True)
     for name in IDX_FILES:
         md5 = hashlib.md5((tmp_path / f"{name}.gz").read_bytes()).hexdigest()
-        monkeypatch.setitem(data._FASHION_MNIST.gzip_md5, name, md5)
+        monkeypatch.setitem(FASHION_MNIST.gzip_md5, name, md5)
     label = find_data("fashion-mnist", folder=tmp_path, environ={}).label
     assert label == "Fashion-MNIST (12 train / 5 test, 4x4)"
 
@@ -372,7 +374,7 @@ def test_published_gzipped_fashion_mnist_is_called_by_its_name(
 def test_sums_of_fashion_mnist_are_those_torchvision_knows() -> None:
     torchvision = pytest.importorskip("torchvision")
     known = dict(torchvision.datasets.FashionMNIST.resources)
-    assert known == {f"{name}.gz": md5 for name, md5 in data._FASHION_MNIST.gzip_md5.items()}
+    assert known == {f"{name}.gz": md5 for name, md5 in FASHION_MNIST.gzip_md5.items()}
 
 
 # Order of places
@@ -432,7 +434,7 @@ def test_home_is_understood_in_the_variable(
     ],
 )
 def test_wrong_place_is_never_passed_over(
-    tmp_path: Path, name: data.DataName, setting: str, fault: str
+    tmp_path: Path, name: DataName, setting: str, fault: str
 ) -> None:
     place = tmp_path / "mnist"
     if fault == "a file":
@@ -512,13 +514,19 @@ def test_embedded_digits_never_change(digits: ImageData) -> None:
 
 @pytest.mark.usefixtures("no_network")
 def test_auto_falls_back_to_the_digits_without_network(environ: dict[str, str]) -> None:
-    assert find_data("auto", environ=environ).label == DIGITS_LABEL
+    found = find_data("auto", environ=environ)
+    assert found.label == DIGITS_LABEL
+    assert found.fallback_reason == "not found, and no download server answers"
+
+
+def test_digits_that_were_asked_for_are_no_fallback(digits: ImageData) -> None:
+    assert digits.fallback_reason is None
 
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_named_data_without_network_say_how_to_get_them(
-    name: data.DataName, environ: dict[str, str]
+    name: DataName, environ: dict[str, str]
 ) -> None:
     with pytest.raises(UserError) as error:
         find_data(name, environ=environ)
@@ -546,7 +554,7 @@ def test_silent_server_does_not_hold_the_run(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
-    monkeypatch.setattr(data, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.01)
 
     def stay_silent(*args: object, **kwargs: object) -> None:
         release.wait()
@@ -618,7 +626,7 @@ def test_download_fills_the_cache_once(
     first = find_data("fashion-mnist", environ=environ)
     second = find_data("fashion-mnist", environ=environ)
 
-    assert timeouts == [data.STALL_SECONDS]
+    assert timeouts == [downloads.STALL_SECONDS]
     assert socket.getdefaulttimeout() is None
     assert (first.source, second.source) == ("download", "folder")
     assert first.fingerprint == second.fingerprint

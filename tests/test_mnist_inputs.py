@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Literal
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from mnist_toy.noise import noise
 from mnist_toy.schedule import Span, span, steps_per_epoch, total_steps
 from subliminal.spec import Training
 
-KINDS = ("uniform", "gaussian", "structured")
+NoiseKind = Literal["uniform", "gaussian", "structured"]
+KINDS: tuple[NoiseKind, ...] = ("uniform", "gaussian", "structured")
 PIXELS = 64
 RECIPE = Training(epochs=3, samples_per_epoch=500, batch_size=200)
 
@@ -47,7 +49,7 @@ def test_the_schedule_ends_an_epoch_with_a_short_batch() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_has_mean_0_and_variance_a_third(kind: str, dtype: torch.dtype) -> None:
+def test_noise_has_mean_0_and_variance_a_third(kind: NoiseKind, dtype: torch.dtype) -> None:
     x = draw(noise(kind, PIXELS, [1]), 0, recipe=Training(batch_size=20_000), dtype=dtype)[
         0
     ].double()
@@ -76,7 +78,7 @@ def test_gaussian_noise_is_normal() -> None:
 
 
 @pytest.mark.parametrize("kind", ["uniform", "gaussian"])
-def test_pixels_are_independent(kind: str) -> None:
+def test_pixels_are_independent(kind: NoiseKind) -> None:
     x = draw(noise(kind, PIXELS, [1]), 0, recipe=Training(batch_size=10_000))[0]
     correlations = torch.corrcoef(x.T) - torch.eye(PIXELS)
     # Standard error .01; five of them.
@@ -95,7 +97,7 @@ def test_structured_noise_is_smooth() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_is_read_at_any_step_by_seed_alone(kind: str) -> None:
+def test_noise_is_read_at_any_step_by_seed_alone(kind: NoiseKind) -> None:
     seeds = [11, 12, 13]
     together = draw(noise(kind, PIXELS, seeds), 2, range(3))
     one = noise(kind, PIXELS, [12])
@@ -106,7 +108,7 @@ def test_noise_is_read_at_any_step_by_seed_alone(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_repeats_between_epochs_and_nowhere_else(kind: str) -> None:
+def test_noise_repeats_between_epochs_and_nowhere_else(kind: NoiseKind) -> None:
     inputs = noise(kind, PIXELS, [1, 2])
     batches = [draw(inputs, step, range(2)) for step in range(3)]
     rows = torch.cat([batch.flatten(0, 1) for batch in batches])
@@ -116,6 +118,14 @@ def test_noise_repeats_between_epochs_and_nowhere_else(kind: str) -> None:
 
 IMAGES = torch.arange(50, dtype=torch.uint8).view(50, 1, 1).expand(50, 2, 2).contiguous()
 LABELS = torch.arange(50) % 10
+
+
+def test_fresh_noise_never_repeats() -> None:
+    per_epoch = steps_per_epoch(RECIPE)
+    fresh = noise("fresh-uniform", PIXELS, [1])
+    first, same_place = draw(fresh, 0, recipe=RECIPE), draw(fresh, per_epoch, recipe=RECIPE)
+    assert not torch.equal(first, same_place)
+    assert torch.equal(first, draw(fresh, 0, recipe=RECIPE))
 
 
 def shown(inputs: Images, recipe: Training, epoch: int, model: int = 0) -> list[int]:

@@ -167,7 +167,7 @@ def test_a_fault_names_line_field_value_and_mend(write: Write, text: str, fault:
         ("seeds: [1, -1]", "seeds.1: must be at least 0, not -1"),
         ("seeds: [1, '2']", "seeds.1: must be a whole number, not '2'"),
         ("seeds: true", "seeds: must be a number of seeds or a list of seeds, not true"),
-        ("seeds: '3'", "seeds: must be a number of seeds or a list of seeds, not '3'"),
+        ("seeds: '3'", 'seeds: must be a number of seeds or a list of seeds, not "3"'),
         ("seeds: 1000000000", "seeds: must be between 1 and 10,000 seeds, not 1000000000"),
         ("data_folder: 3", "data_folder: must be text, not 3"),
         ("statistics: {confidence: 95}", "statistics.confidence: must be below 1, not 95"),

@@ -29,7 +29,6 @@ from subliminal.stats import (
     share_of_shift,
     t_interval,
     unpaired_contrast,
-    verdict,
     wilson_interval,
 )
 
@@ -501,113 +500,6 @@ class TestScales:
         assert math.isnan(share_of_shift(3, 1, 1, tolerance=0))
 
 
-class TestVerdict:
-    # Interval of 1, 2, 3, 4, 5: 3 +- t(.975; 4 df) sqrt(2.5/5) = 3 +- 2.776 * .7071 = 3 +- 1.963.
-    HIGH = contrast_of(1, 2, 3, 4, 5)
-    LOW = contrast_of(-1, -2, -3, -4, -5)
-    FLAT = contrast_of(-0.2, -0.1, 0, 0.1, 0.2)
-    VAGUE = contrast_of(-4, -1, 0, 3, 5)
-
-    def test_no_control(self) -> None:
-        found = verdict(None, adjusted_p=0.001, bound=1, teacher_has_trait=False, failed=2)
-        assert found.label == "not testable"
-        assert "no control" in found.reason
-
-    def test_teacher_without_trait(self) -> None:
-        found = verdict(self.HIGH, adjusted_p=0.001, bound=1, teacher_has_trait=False, failed=2)
-        assert found.label == "not testable"
-        assert "teacher lacks the trait" in found.reason
-
-    def test_failed_seeds(self) -> None:
-        found = verdict(self.HIGH, adjusted_p=0.001, bound=1, failed=2)
-        assert found.label == "not testable"
-        assert "2 of 7 seeds failed" in found.reason
-
-    def test_too_few_pairs(self) -> None:
-        found = verdict(contrast_of(5, 5.1), adjusted_p=0.001, bound=1)
-        assert found.label == "not testable"
-        assert "only 2 seeds, at least 3 needed" in found.reason
-
-    def test_transfer(self) -> None:
-        found = verdict(self.HIGH, adjusted_p=0.012, bound=1)
-        assert found.label == "transfer"
-        assert found.reason == (
-            "above its control: difference 3 [1.04, 4.96] over 5 seeds, adjusted p = 0.012"
-        )
-
-    def test_transfer_needs_the_adjusted_p(self) -> None:
-        found = verdict(self.HIGH, adjusted_p=0.051, bound=1)
-        assert found.label == "not testable"
-        assert verdict(self.HIGH, adjusted_p=0.051, bound=1, alpha=0.06).label == "transfer"
-        assert verdict(self.HIGH, adjusted_p=NAN, bound=1).label == "not testable"
-
-    def test_equivalent_to_control(self) -> None:
-        found = verdict(self.FLAT, adjusted_p=1, bound=0.5)
-        assert found.label == "no transfer"
-        # sd = sqrt(.1/4) = .158, half-width 2.776 * .158/sqrt(5) = .196.
-        assert found.reason == (
-            "equivalent to control within ±0.5: difference 0 [-0.196, 0.196] over 5 seeds"
-        )
-
-    def test_equivalence_is_tested_at_alpha(self) -> None:
-        p_value = equivalence_test(list(self.FLAT.per_seed.values()), 0.5).p_value
-        strict = verdict(self.FLAT, adjusted_p=1, bound=0.5, alpha=p_value / 2)
-        assert strict.label == "not testable"
-
-    def test_a_sure_effect_within_the_bound_is_still_transfer(self) -> None:
-        assert verdict(self.HIGH, adjusted_p=0.001, bound=10).label == "transfer"
-        assert verdict(self.HIGH, adjusted_p=0.2, bound=10).label == "no transfer"
-
-    def test_below_control(self) -> None:
-        found = verdict(self.LOW, adjusted_p=0.013, bound=1)
-        assert found.label == "no transfer"
-        assert found.reason.startswith("below its control: difference -3 [-4.96, -1.04]")
-        assert verdict(self.LOW, adjusted_p=0.3, bound=1).label == "not testable"
-
-    def test_too_few_seeds_says_how_many(self) -> None:
-        found = verdict(self.VAGUE, adjusted_p=0.7, bound=1)
-        needed = seeds_needed(1, float(np.std([-4, -1, 0, 3, 5], ddof=1)))
-        assert found.label == "not testable"
-        assert "too few seeds to show or exclude an effect of 1" in found.reason
-        assert f"about {needed} seeds needed for 80% power" in found.reason
-
-    def test_never_advises_fewer_seeds_than_were_run(self) -> None:
-        # sd 1.49 against 1.9 needs 8 seeds. Ten were run, but their mean of 1.5 is too near 1.9.
-        contrast = contrast_of(*[1.5 + offset for offset in (-2, -1, 0, 1, 2)] * 2)
-        found = verdict(contrast, adjusted_p=0.2, bound=1.9)
-        needed = seeds_needed(1.9, float(np.std(list(contrast.per_seed.values()), ddof=1)))
-        assert needed < 10
-        assert found.label == "not testable"
-        assert f"more seeds needed than the {needed} that give 80% power" in found.reason
-
-    def test_unpaired_contrasts(self) -> None:
-        level = [0.0, 0.1, -0.1, 0.05]
-        raised = [value + 3 for value in level]
-        assert verdict(unpaired_contrast(raised, level), adjusted_p=0.01, bound=1).label == (
-            "transfer"
-        )
-        same = unpaired_contrast(level, level[::-1])
-        assert verdict(same, adjusted_p=1, bound=1).label == "no transfer"
-        assert verdict(same, adjusted_p=1, bound=0.01).label == "not testable"
-        lowered = unpaired_contrast(level, raised)
-        assert verdict(lowered, adjusted_p=0.3, bound=1).label == "not testable"
-
-    @settings(deadline=None)
-    @given(
-        st.lists(VALUE, min_size=3, max_size=8),
-        P_VALUE,
-        VALUE.filter(lambda v: v > 0),
-    )
-    def test_always_one_label_with_a_one_line_reason(
-        self, differences: list[float], adjusted_p: float, bound: float
-    ) -> None:
-        found = verdict(contrast_of(*differences), adjusted_p=adjusted_p, bound=bound)
-        assert found.label in {"transfer", "no transfer", "not testable"}
-        assert "\n" not in found.reason
-        if found.label == "transfer":
-            assert np.mean(differences) > 0
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -655,10 +547,6 @@ class TestVerdict:
         (lambda: share_of_shift(0, NAN, 1), "reference must be a finite number"),
         (lambda: share_of_shift(0, 0, NAN), "teacher must be a finite number"),
         (lambda: share_of_shift(0, 0, 1, tolerance=-1), "tolerance must not be negative"),
-        (lambda: verdict(None, adjusted_p=2, bound=1), "adjusted_p must be a p-value"),
-        (lambda: verdict(None, adjusted_p=0.5, bound=-1), "bound must be a positive number"),
-        (lambda: verdict(None, adjusted_p=0.5, bound=1, alpha=1), "alpha must lie between"),
-        (lambda: verdict(None, adjusted_p=0.5, bound=1, failed=-1), "failed must be a whole"),
     ],
 )
 def test_bad_arguments_are_named(call: Callable[[], object], message: str) -> None:

@@ -12,7 +12,6 @@ from scipy import stats
 
 from subliminal.stats import (
     Interval,
-    Label,
     bootstrap_interval,
     equivalence_test,
     paired_contrast,
@@ -20,9 +19,9 @@ from subliminal.stats import (
     power,
     t_interval,
     unpaired_contrast,
-    verdict,
     wilson_interval,
 )
+from subliminal.verdicts import Label, verdict
 
 EXPERIMENTS = 2_000
 

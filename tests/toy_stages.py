@@ -13,6 +13,7 @@ from typing import Any
 
 from subliminal.errors import StageError, UserError
 from subliminal.executors import LocalExecutor, Outcome
+from subliminal.executors.worker import LotCall, Report, run_lot
 from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Store
 
@@ -78,6 +79,7 @@ def sleep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         log(task, "run")
         time.sleep(task.stage.params["seconds"])
+        log(task, "end")
         yield from _done(task, 0)
 
 
@@ -199,6 +201,14 @@ def run(
     return outcomes, recorder
 
 
+def run_here(store: Store, *stages: Stage) -> dict[str, Report]:
+    """Run stages as one lot in this process, as a worker would."""
+    kind = KINDS[stages[0].kind]
+    files = store.root / "progress", store.root / "stop"
+    reports = run_lot(LotCall(store.root, kind, stages, 1, 0, *files))
+    return {report.key: report for report in reports}
+
+
 def log(task: Task, what: str) -> None:
     """Note an event in the file that all workers append to."""
     if "log" in task.stage.local:
@@ -228,8 +238,8 @@ def _done(task: Task, value: int) -> Iterator[Done]:
 
 
 def counting_plan(log_file: Path) -> list[Stage]:
-    """Four counts of twelve saved steps each, their sum, and some numbers."""
-    counts = [stage("count", seed, log_file=log_file, steps=12, seconds=0.05) for seed in range(4)]
+    """Four counts of forty saved steps each, some numbers, and the sum of all."""
+    counts = [stage("count", seed, log_file=log_file, steps=40, seconds=0.05) for seed in range(4)]
     numbers = [stage("number", seed, log_file=log_file, value=3) for seed in range(12)]
     total = stage("add", 0, [*counts, *numbers], log_file=log_file)
     return [*counts, *numbers, total]
@@ -248,7 +258,7 @@ def shared_plan(log_file: Path) -> list[Stage]:
 
 
 def endless_plan(log_file: Path) -> list[Stage]:
-    """A count and a silent sleep that would each take minutes."""
+    """Two counts that would take minutes."""
     return [
         stage("count", 0, log_file=log_file, steps=10_000, seconds=0.05),
         stage("count", 1, log_file=log_file, steps=10_000, seconds=0.05),

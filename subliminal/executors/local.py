@@ -198,6 +198,9 @@ class _Run:
     def _take(self, report: Report) -> None:
         if report.state == "busy":
             self._elsewhere[report.key] = self._stages[report.key]
+        elif report.state == "cached" and report.key in self._most_after_crash:
+            # It was committed in this run, by a worker that died before it could say so.
+            self._settle(report.key, Outcome("computed"))
         else:
             self._settle(report.key, Outcome(report.state, report.reason))
 
@@ -207,17 +210,14 @@ class _Run:
         Halving also helps where the lot was too large for the memory. A stage that was alone when
         its worker died gets a second attempt.
         """
-        if len(stages) > 1:
-            half = (len(stages) + 1) // 2
-            self._most_after_crash |= dict.fromkeys((stage.key for stage in stages), half)
-            self._offer(stages)
-            return
-        key = stages[0].key
-        self._crashes[key] += 1
-        if self._crashes[key] < ATTEMPTS_AT_A_CRASH:
+        half = (len(stages) + 1) // 2
+        self._most_after_crash |= dict.fromkeys((stage.key for stage in stages), half)
+        if len(stages) == 1:
+            self._crashes[stages[0].key] += 1
+        if self._crashes[stages[0].key] < ATTEMPTS_AT_A_CRASH:
             self._offer(stages)
         else:
-            self._settle(key, Outcome("failed", REASON_OF_CRASH))
+            self._settle(stages[0].key, Outcome("failed", REASON_OF_CRASH))
 
     def _offer(self, stages: Iterable[Stage]) -> None:
         for stage in stages:

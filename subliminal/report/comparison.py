@@ -36,7 +36,7 @@ def _rows(run: Path) -> dict[Cell, Summary]:
 
 def _title(run: Path) -> str:
     manifest = read_manifest(run / MANIFEST)
-    return f"{run.name} ({len(manifest.seeds)} seeds)"
+    return f"{run.name} ({len(manifest.seeds)} seeds; {manifest.data})"
 
 
 def _estimate(row: Summary | None) -> str:

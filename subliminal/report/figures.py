@@ -49,8 +49,9 @@ def run_figures(data: RunFolder) -> Iterator[RunFigure]:
     """Draw the figures that a run has data for, the one that answers its question first."""
     swept = swept_arms(data.manifest.arms)
     judged = {row.arm for row in data.summary if known(row.contrast)}
-    # The sweep comes first where it holds all that is compared with a control.
-    for family in [_sweeps, _bars] if swept and judged <= swept else [_bars, _sweeps]:
+    # What holds most of the comparisons with a control answers the question.
+    sweep_first = len(judged & swept) > len(judged - swept)
+    for family in [_sweeps, _bars] if sweep_first else [_bars, _sweeps]:
         yield from family(data)
     yield from _curves(data)
     yield from _alignment(data)

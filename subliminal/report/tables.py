@@ -142,13 +142,14 @@ def _two_lines(text: str) -> str:
 
 
 def markdown_table(table: SummaryTable) -> str:
-    """The table as GitHub-flavoured Markdown, ending in a newline."""
-    columns = table.columns()
+    """The table as GitHub-flavoured Markdown, ending in a newline; reasons are left to the report."""
+    columns = {
+        field: heading
+        for field, heading in table.columns().items()
+        if field not in ("role", "reason")
+    }
     rules = ["---:" if field == "seeds" else "---" for field in columns]
-    rows = [
-        [_markdown(field, cell) for field, cell in zip(columns, cells, strict=True)]
-        for cells in table.cells()
-    ]
+    rows = [[_markdown(field, getattr(row, field)) for field in columns] for row in table.rows]
     lines = [list(columns.values()), rules, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

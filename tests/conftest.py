@@ -1,0 +1,60 @@
+"""What all tests share: settings of the machine left out, and one finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import TINY, Said, run_folder, subliminal, work_here
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A tiny experiment that was run to its end. Tests only read it."""
+
+    experiment: Path
+    out: Path
+    folder: Path
+    said: Said
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of whoever runs the tests, and their cache of data, out of them.
+
+    SUBLIMINAL_MNIST stays: one test reads the real files wherever it leads to them.
+    """
+    for name in ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "no-cache"))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """The file of the tiny experiment."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    """Runs of this test compute in its own process."""
+    with work_here():
+        yield
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The tiny experiment, run by worker processes."""
+    folder = tmp_path_factory.mktemp("finished")
+    experiment, out = folder / "tiny.yaml", folder / "runs"
+    experiment.write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SUBLIMINAL_STORE", raising=False)
+        said = subliminal("run", experiment, "--out", out, "--jobs", 1)
+    assert said.code == 0, said
+    return Finished(experiment, out, run_folder(out), said)

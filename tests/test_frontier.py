@@ -1,0 +1,88 @@
+"""Stages run after what they need, in lots, and every one of them once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subliminal.executors.frontier import Frontier
+from subliminal.stage import Stage
+from tests.toy_stages import by_key, stage
+
+
+def frontier(*stages: Stage, max_lot: int = 10) -> Frontier:
+    return Frontier(by_key(stages), lambda _: max_lot)
+
+
+def keys(lots: list[list[Stage]]) -> list[set[str]]:
+    return [{stage.key for stage in lot} for lot in lots]
+
+
+@st.composite
+def graphs(draw: Any) -> list[Stage]:
+    """Stages of a few lots, each with some earlier ones as inputs and perhaps one to continue."""
+    stages: list[Stage] = []
+    for seed in range(draw(st.integers(1, 12))):
+        earlier = st.sampled_from(stages) if stages else st.nothing()
+        inputs = draw(st.lists(earlier, max_size=2, unique_by=lambda s: s.key)) if stages else []
+        made = stage("toy", seed, inputs, value=draw(st.integers(0, 1)))
+        if stages and draw(st.booleans()):
+            made = replace(made, continues=draw(earlier).key)
+        stages.append(made)
+    return stages
+
+
+@given(graphs(), st.integers(1, 4), st.integers(1, 3), st.data())
+def test_each_stage_is_taken_once_after_all_it_needs_or_is_blocked(
+    stages: list[Stage], workers: int, max_lot: int, data: st.DataObject
+) -> None:
+    left = frontier(*stages, max_lot=max_lot)
+    taken: set[str] = set()
+    ended: set[str] = set()
+    lost: set[str] = set()
+    while len(left):
+        lots = left.take(workers)
+        assert 0 < len(lots) <= workers
+        for lot in lots:
+            assert len({member.lot for member in lot}) == 1
+            assert len(lot) <= max_lot
+            for member in lot:
+                assert member.key not in taken | lost
+                assert set(member.inputs.values()) <= ended
+                assert member.continues is None or member.continues in ended | lost
+                taken.add(member.key)
+        for member in (member for lot in lots for member in lot):
+            if data.draw(st.booleans()):
+                ended.add(member.key)
+                left.end(member.key)
+            else:
+                lost.add(member.key)
+                lost |= {blocked.key for blocked in left.fail(member.key)}
+    assert ended | lost == {member.key for member in stages}
+    assert all(lost & set(s.inputs.values()) for s in stages if s.key in lost - taken)
+
+
+def test_a_lot_is_shared_among_idle_workers() -> None:
+    left = frontier(*(stage("toy", seed) for seed in range(7)))
+    # 7 = 3 + 4 = 3 + 2 + 2
+    assert sorted(map(len, left.take(3))) == [2, 2, 3]
+    assert left.take(3) == []
+
+
+def test_the_most_expensive_lot_comes_first() -> None:
+    cheap = [stage("toy", seed, value=1, flops=1.0) for seed in range(3)]
+    dear = [stage("toy", seed, value=2, flops=2.0) for seed in range(2)]
+    assert keys(frontier(*cheap, *dear).take(1)) == [{member.key for member in dear}]
+
+
+def test_a_lot_offered_again_in_halves_comes_in_halves() -> None:
+    four = [stage("toy", seed) for seed in range(4)]
+    left = frontier(*four)
+    assert len(left.take(1)) == 1
+    for member in four:
+        left.offer(member, most=2)
+    assert [len(lot) for lot in (*left.take(1), *left.take(1))] == [2, 2]
+    assert left.take(1) == []
