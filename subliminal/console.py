@@ -20,7 +20,7 @@ from subliminal.stage import Stage
 SECONDS_BETWEEN_LINES = 10.0
 EFFICIENCY = 0.6
 """Share of the machine's matrix-product rate that training reaches (see docs/mnist.md)."""
-WORKER_BYTES = 450 * 2**20
+WORKER_BYTES = 600 * 2**20
 """Memory of a worker before it has any work."""
 
 
@@ -159,9 +159,7 @@ def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int)
     """One line: stages to do, time, memory."""
     missing = needed(plan, cached)
     flops = sum(stage.cost.flops for stage in missing)
-    heaviest = max(
-        (sum(s.cost.memory_bytes for s in lot.stages) for lot in _lots(plan)), default=0
-    )
+    heaviest = max((sum(s.cost.memory_bytes for s in lot.stages) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
     return (
         f"{len(missing)} of {len(plan.stages)} stages to compute: {flops / 1e12:.1f} TFLOP, "

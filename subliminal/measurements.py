@@ -1,4 +1,4 @@
-"""What stages leave in their artifacts for the table: measurements of a model, curves of training."""
+"""What stages leave for the table in their artifacts: measurements of a model, and curves."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.tiny import TINY, Said, run_folder, subliminal, work_here
 
+SETTINGS = ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS")
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -27,7 +29,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     SUBLIMINAL_MNIST stays: one test reads the real files wherever it leads to them.
     """
-    for name in ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS"):
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "no-cache"))
 
@@ -54,7 +56,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     experiment, out = folder / "tiny.yaml", folder / "runs"
     experiment.write_text(TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SUBLIMINAL_STORE", raising=False)
+        for name in SETTINGS:
+            patch.delenv(name, raising=False)
         said = subliminal("run", experiment, "--out", out, "--jobs", 1)
     assert said.code == 0, said
     return Finished(experiment, out, run_folder(out), said)

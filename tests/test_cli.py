@@ -370,9 +370,9 @@ def outcome_of(out: Path) -> dict[str, bytes]:
 
 def interrupted(experiment: Path, out: Path, stop: Callable[[int], None]) -> Said:
     """Start a run as a shell does, and stop it once the teachers are there."""
+    arguments = ["run", str(experiment), "--out", str(out), "--jobs", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from subliminal.cli import main; main()"]
-        + ["run", str(experiment), "--out", str(out), "--jobs", "2"],
+        [sys.executable, "-c", "from subliminal.cli import main; main()", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

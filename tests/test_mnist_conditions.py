@@ -170,7 +170,7 @@ def test_every_arm_is_measured_for_every_seed(conditions: Conditions) -> None:
             assert row.value is not None
             assert 0 <= row.value <= 1
             measured[row.arm].add(row.seed)
-    assert measured == dict.fromkeys(conditions.plan.experiment.arms, set(SEEDS))
+    assert measured == {arm: set(SEEDS) for arm in conditions.plan.experiment.arms}
 
 
 def test_every_trained_model_is_finite_and_moved(conditions: Conditions) -> None:

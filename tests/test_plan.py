@@ -10,21 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from rich.console import Console
 
-from mnist_toy import lot
 from mnist_toy import stages as mnist_stages
 from mnist_toy.models import MODEL
 from mnist_toy.stages import DISTIL, MATCH, PROBE, TEACH
-from mnist_toy.state import State, load_state
 from subliminal.console import ProgressListener
 from subliminal.plan import Plan, link_lengths, make_plan, needed
 from subliminal.run import run_plan
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 from subliminal.store import store_at
-from tests.tiny import TINY
+from tests.tiny import TINY, steps_begun_at
 
 Planned = Callable[..., Plan]
 
@@ -65,7 +62,7 @@ def new(before: Plan, after: Plan) -> dict[str, int]:
 
 def test_shared_stages_stand_once(planned: Planned) -> None:
     plan = planned(TINY)
-    # For each of 3 seeds: 1 teacher and 2 students; probes of the reference, the teacher, 2 students.
+    # For each of 3 seeds a teacher, two students, and probes of these and of the reference.
     assert kinds(list(plan.stages.values())) == {TEACH: 3, DISTIL: 6, PROBE: 12}
     assert all(key == stage.key for key, stage in plan.stages.items())
 
@@ -271,13 +268,7 @@ arms:
 def test_a_continued_training_ends_where_a_direct_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resumed: list[Path] = []
-
-    def load_and_tell(path: Path) -> State:
-        resumed.append(path.parent)
-        return load_state(path)
-
-    monkeypatch.setattr(lot, "load_state", load_and_tell)
+    begun = steps_begun_at(monkeypatch)
     path = tmp_path / "lengths.yaml"
     path.write_text(LENGTHS)
     longest = (
@@ -285,10 +276,12 @@ def test_a_continued_training_ends_where_a_direct_one_does(
         "arms.matched.sweep={initialisation.matching.epochs: [4]}",
     )
     direct = _models_of(path, tmp_path / "direct", *longest)
-    assert resumed == []
+    assert set(begun) == {0}
+    begun.clear()
     continued = _models_of(path, tmp_path / "continued")
-    # For each of 2 seeds: teachers for 2 and 3 epochs, matched students for 2 and 4.
-    assert len(resumed) == len(set(resumed)) == 8
+    # For each of 2 seeds teachers for 2 and 3 epochs, of 16 steps each, and matched students for 2
+    # and 4 epochs, of 3 steps each, go on from shorter ones. The students take no step themselves.
+    assert sorted(step for step in begun if step) == [3, 3, 6, 6, 16, 16, 32, 32]
     assert len(direct) == 2 * 3  # the two teachers and the matched student
     assert direct.items() <= continued.items()
 

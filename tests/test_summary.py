@@ -113,7 +113,7 @@ def test_one_seed_has_no_interval() -> None:
     ("correction", "adjusted"),
     [
         ("none", "0.013"),
-        ("holm", "0.026"),  # the smaller of two p-values counts twice, and the other is not below it
+        ("holm", "0.026"),  # the smaller of two counts twice, and the other is not below it
         ("benjamini-hochberg", "0.013"),  # the larger of two stays: .01307 x 2 / 2
     ],
 )

@@ -9,10 +9,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
+from mnist_toy import lot
+from mnist_toy.architecture import Architecture
+from mnist_toy.state import State
+from mnist_toy.training import Trained, train
 from subliminal import cli
 from subliminal.executors import local
 from subliminal.executors.worker import LotCall, Report, run_lot
@@ -67,7 +73,7 @@ def subliminal(*arguments: object) -> Said:
     words = ["subliminal", *map(str, arguments)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", words)
-        patch.setattr(cli.console, "width", WIDTH)
+        patch.setattr(cli, "console", Console(width=WIDTH))
         with (
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
@@ -85,6 +91,20 @@ def work_here() -> Iterator[None]:
         patch.setattr(local, "Slot", _SlotHere)
         yield
     torch.set_num_threads(threads)
+
+
+def steps_begun_at(patch: pytest.MonkeyPatch) -> list[int]:
+    """A list that gets, for every model trained in this process from now on, its first step."""
+    begun: list[int] = []
+
+    def train_and_tell(
+        architecture: Architecture, begin: State, *rest: Any, **more: Any
+    ) -> Trained:
+        begun.extend([begin.step] * len(begin.parameters))
+        return train(architecture, begin, *rest, **more)
+
+    patch.setattr(lot, "train", train_and_tell)
+    return begun
 
 
 def run_folder(out: Path) -> Path:

@@ -142,7 +142,7 @@ def _two_lines(text: str) -> str:
 
 
 def markdown_table(table: SummaryTable) -> str:
-    """The table as GitHub-flavoured Markdown, ending in a newline; reasons are left to the report."""
+    """The table as GitHub-flavoured Markdown, without the reasons; ends in a newline."""
     columns = {
         field: heading
         for field, heading in table.columns().items()
