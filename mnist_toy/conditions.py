@@ -19,6 +19,7 @@ from mnist_toy.cost import training_bytes, training_flops
 from mnist_toy.tasks import logit_layout
 from subliminal.errors import UserError
 from subliminal.machine import Precision
+from subliminal.row import Row
 from subliminal.spec import Arm, Experiment, Initialisation, Inputs, Network, Training
 from subliminal.stage import Cost, Stage, digest
 
@@ -32,25 +33,6 @@ class Images:
     """Pixels along a side."""
     fingerprints: Mapping[str, str]
     """Data set -> fingerprint, of the experiment's own data and of any it distils on."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """The stages behind one row of the table, an arm and a seed."""
-
-    stages: tuple[Stage, ...]
-    probe: str
-    """Key of the stage that probes the arm's model."""
-    curve: str | None = None
-    """Key of the stage that kept measurements while the student learned."""
-    teacher_probe: str | None = None
-    reference_probe: str | None = None
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Keys of the artifacts that the row's results are read from."""
-        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe)
-        return tuple(key for key in keys if key is not None)
 
 
 @dataclass(frozen=True)

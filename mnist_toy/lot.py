@@ -77,7 +77,6 @@ class _Part:
         self._tasks = [lot.tasks[place] for place in chosen]
         self._steps = total_steps(lot.recipe)
         self._curves = [_saved_curve(task, begin.step) for task in self._tasks]
-        self._end = begin
 
     def train(self) -> Iterator[Done | Failed]:
         lot = self._lot
@@ -92,7 +91,7 @@ class _Part:
             freeze_head=lot.freeze_head,
             hooks=Hooks(
                 observe=self._observe,
-                observe_steps={*lot.observe_steps, self._steps},
+                observe_steps=lot.observe_steps if lot.observer else (),
                 checkpoint=self._checkpoint,
                 progress=self._progress,
             ),
@@ -105,17 +104,14 @@ class _Part:
             if self._curves[model]:
                 write_curve(task.folder, self._curves[model])
             if task.stage.keep_state:
-                save_state(task.folder / STATE, self._end.select([model]))
+                save_state(task.folder / STATE, trained.state.select([model]))
             yield Done(task.stage.key, {"steps": self._steps})
 
     def _observe(self, state: State) -> None:
-        if state.step == self._steps:
-            self._end = state.select(range(len(self._tasks)))
-        if self._lot.observer is None or state.step not in self._lot.observe_steps:
-            return
-        seen = self._lot.observer(
-            self._chosen, state, self._lot.objective(self._chosen), self._lot.inputs(self._chosen)
-        )
+        lot = self._lot
+        assert lot.observer is not None  # otherwise there are no steps to observe
+        chosen = self._chosen
+        seen = lot.observer(chosen, state, lot.objective(chosen), lot.inputs(chosen))
         for curve, rows in zip(self._curves, seen, strict=True):
             if not any(row.step == state.step for row in curve):
                 curve.extend(rows)

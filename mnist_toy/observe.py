@@ -7,22 +7,22 @@ from torch import Tensor
 
 from mnist_toy.architecture import Architecture
 from mnist_toy.gradients import Gradients, packs
-from mnist_toy.network import build_pass
+from mnist_toy.network import forward
 from mnist_toy.tasks import LogitLayout, trait_labels
 from subliminal.spec import Trait
 
-IMAGES_AT_ONCE = 1000
+IMAGES_AT_ONCE = 2000
 
 
 @torch.no_grad()
-def accuracy(
+def correct(
     architecture: Architecture,
     parameters: Tensor,
     layout: LogitLayout,
     images: Tensor,
     digits: Tensor,
 ) -> dict[Trait, Tensor]:
-    """Measure how often the highest of a trait's logits is that of the right class, in float32.
+    """Test whether the highest of a trait's logits is that of the right class, in float32.
 
     Args:
         architecture: Of the models.
@@ -32,30 +32,43 @@ def accuracy(
         digits: int64 [N].
 
     Returns:
+        Trait -> bool [models, N], on the cpu.
+    """
+    device = parameters.device
+    right = {
+        trait: torch.empty(len(parameters), len(digits), dtype=torch.bool)
+        for trait in layout.traits
+    }
+    for pack in packs(len(parameters), device):
+        rows = slice(pack.start, pack.stop)
+        for first in range(0, len(digits), IMAGES_AT_ONCE):
+            some = slice(first, first + IMAGES_AT_ONCE)
+            chunk, answers = images[some].to(device), digits[some].cpu()
+            logits = forward(architecture, parameters[rows], chunk.expand(len(pack), *chunk.shape))
+            for trait, columns in layout.traits.items():
+                chosen = logits[:, :, columns.start : columns.stop].argmax(2).cpu()
+                right[trait][rows, some] = chosen == trait_labels(trait, answers)
+    return right
+
+
+def accuracy(
+    architecture: Architecture,
+    parameters: Tensor,
+    layout: LogitLayout,
+    images: Tensor,
+    digits: Tensor,
+) -> dict[Trait, Tensor]:
+    """Measure how often models are right; arguments as for `correct`.
+
+    Returns:
         Trait -> proportion, float64 [models], on the cpu; NaN for a model with parameters that
         are not finite.
     """
-    device = parameters.device
-    models = len(parameters)
-    counts = {trait: torch.zeros(models, dtype=torch.float64) for trait in layout.traits}
-    for pack in packs(models, device):
-        rows = slice(pack.start, pack.stop)
-        for chunk, answers in zip(
-            images.split(IMAGES_AT_ONCE), digits.split(IMAGES_AT_ONCE), strict=True
-        ):
-            evaluation = build_pass(
-                architecture, len(pack), len(chunk), torch.float32, device, "nothing"
-            )
-            evaluation.weights.copy_(parameters[rows])
-            x = chunk.to(device).expand(len(pack), *chunk.shape)
-            logits = evaluation.forward(x)
-            for trait, columns in layout.traits.items():
-                chosen = logits[:, columns.start : columns.stop].argmax(1).cpu()
-                counts[trait][rows] += (chosen == trait_labels(trait, answers.cpu())).sum(1)
     finite = parameters.isfinite().all(1).cpu()
+    right = correct(architecture, parameters, layout, images, digits)
     return {
-        trait: (count / len(digits)).masked_fill(~finite, torch.nan)
-        for trait, count in counts.items()
+        trait: answers.double().mean(1).masked_fill(~finite, torch.nan)
+        for trait, answers in right.items()
     }
 
 

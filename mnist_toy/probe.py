@@ -7,43 +7,9 @@ from torch import Tensor
 
 from mnist_toy.architecture import Architecture
 from mnist_toy.data import CLASSES, ImageData, scaled
-from mnist_toy.network import forward
-from mnist_toy.tasks import LogitLayout, trait_labels
+from mnist_toy.observe import correct
+from mnist_toy.tasks import LogitLayout
 from subliminal.measurements import Measurement
-from subliminal.spec import Trait
-
-IMAGES_AT_ONCE = 2000
-
-
-def correct(
-    architecture: Architecture,
-    layout: LogitLayout,
-    parameters: Tensor,
-    images: Tensor,
-    digits: Tensor,
-) -> dict[Trait, Tensor]:
-    """Test models on images.
-
-    Args:
-        architecture: Of the models.
-        layout: Which logits belong to which trait.
-        parameters: [models, parameters]; precision and device of the computation.
-        images: uint8 [N, H, W].
-        digits: int64 [N], their labels.
-
-    Returns:
-        For each trait, whether each model is right about each image: bool [models, N], on the cpu.
-    """
-    right: dict[Trait, list[Tensor]] = {trait: [] for trait in layout.traits}
-    for part, labels in zip(
-        images.split(IMAGES_AT_ONCE), digits.split(IMAGES_AT_ONCE), strict=True
-    ):
-        x = scaled(part).to(parameters)
-        logits = torch.cat([forward(architecture, p[None], x[None]) for p in parameters]).cpu()
-        for trait, columns in layout.traits.items():
-            answer = logits[:, :, columns.start : columns.stop].argmax(2)
-            right[trait].append(answer == trait_labels(trait, labels))
-    return {trait: torch.cat(parts, 1) for trait, parts in right.items()}
 
 
 def measure(
@@ -56,7 +22,7 @@ def measure(
     digits = data.test_labels
     groups = {"all": torch.ones_like(digits, dtype=torch.bool)}
     groups |= {f"digit {digit}": digits == digit for digit in range(CLASSES)}
-    right = correct(architecture, layout, parameters, data.test_images, digits)
+    right = correct(architecture, parameters, layout, scaled(data.test_images), digits)
     return [
         [
             Measurement(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -118,7 +119,7 @@ def status(
 
     plan = make_plan(load_experiment(experiment, overrides or ()))
     store = store_at(out)
-    table = Table("stage", "done", "running now", "begun", "missing")
+    table = Table("stage", "done", "running now", "begun", "missing", box=box.SIMPLE_HEAD)
     kinds = dict.fromkeys(stage.kind for stage in plan.stages.values())
     for kind in kinds:
         states = [store.state(s.key) for s in plan.stages.values() if s.kind == kind]
@@ -141,7 +142,8 @@ def list_runs(out: Out = Path("runs")) -> None:
     """List the runs of a folder."""
     from subliminal.run import runs_in
 
-    table = Table("run", "data", "started", "seeds", "arms", "failed", "state")
+    columns = ("run", "data", "started", "seeds", "arms", "failed", "state")
+    table = Table(*columns, box=box.SIMPLE_HEAD)
     for folder, manifest in runs_in(out):
         failed = sum(arm.state == "failed" for arm in manifest.arms.values())
         state = "finished" if manifest.finished else "not finished"
@@ -179,15 +181,19 @@ def compare_runs(first: RunFolder, second: RunFolder) -> None:
 
 @runs.command("gc", epilog="Example: subliminal runs gc --out runs --dry-run")
 def collect_garbage(
-    out: Out = Path("runs"),
+    outs: Annotated[
+        list[Path] | None,
+        typer.Option("--out", help="Folder of runs; name each that shares SUBLIMINAL_STORE."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list.")] = False,
 ) -> None:
-    """Remove what no run under the folder refers to and nobody is working on."""
+    """Remove what no run under the folders refers to and nobody is working on."""
     from subliminal.run import runs_in
     from subliminal.store import store_at
 
-    keep = {key for _, manifest in runs_in(out) for key in manifest.stages}
-    removed = store_at(out).collect(keep, dry_run=dry_run)
+    outs = outs or [Path("runs")]
+    keep = {key for out in outs for _, manifest in runs_in(out) for key in manifest.stages}
+    removed = store_at(outs[0]).collect(keep, dry_run=dry_run)
     freed = show.size(sum(count for _, count in removed))
     console.print(f"{'would free' if dry_run else 'freed'} {freed} in {len(removed)} folders")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mnist_toy.conditions import Row
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
 from subliminal.results import ArmState, CurvePoint, Result
+from subliminal.row import Row
 from subliminal.stats import wilson_interval
 from subliminal.store import Store
 from subliminal.summary import WHOLE, Measured

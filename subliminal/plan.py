@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import mnist_toy.stages
-from mnist_toy.conditions import Conditions, Images, Row, check_arm
+from mnist_toy.conditions import Conditions, Images, check_arm
 from mnist_toy.data import ImageData, find_data
 from subliminal import machine
 from subliminal.errors import UserError
+from subliminal.row import Row
 from subliminal.spec import Experiment
 from subliminal.stage import Stage, StageKind
 

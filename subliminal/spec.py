@@ -161,6 +161,11 @@ class Arm(Strict):
                 "a student with the `same` initialisation has the teacher's network; remove "
                 "student_network or choose the relation matched, shared-head or different"
             )
+        if self.student.kind == "cnn" and len(self.student.hidden) < 2:
+            raise ValueError(
+                "student_network: a cnn needs channels and a dense width, for example "
+                "hidden: [16, 32, 256]"
+            )
         if relation == "shared-head" and self.student.hidden[-1] != self.network.hidden[-1]:
             raise ValueError(
                 f"a shared head needs last hidden layers of one width; the student's is "

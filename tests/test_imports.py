@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("subliminal", "mnist_toy", "teachers", "students", "filters", "experiments")
 TERMINAL = {"subliminal.cli", "subliminal.console"}
-COMPOSITION = {"subliminal.plan", "subliminal.run", "subliminal.collect", *TERMINAL}
+COMPOSITION = {"subliminal.plan", *TERMINAL}
 """What may know the packages that make stages."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +21,7 @@ def comparison_table(first: Path, second: Path) -> Table:
         UserError: One of the folders is not a run.
     """
     left, right = _rows(first), _rows(second)
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD)
     for heading in ("arm", "probe", "metric", _title(first), _title(second), "difference"):
         table.add_column(Text(heading), overflow="fold")
     for cell in dict.fromkeys([*left, *right]):

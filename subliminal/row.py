@@ -1,0 +1,26 @@
+"""A row of the table: an arm and a seed, and the stages it is read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from subliminal.stage import Stage
+
+
+@dataclass(frozen=True)
+class Row:
+    """The stages behind one row of the table, an arm and a seed."""
+
+    stages: tuple[Stage, ...]
+    probe: str
+    """Key of the stage that probes the arm's model."""
+    curve: str | None = None
+    """Key of the stage that kept measurements while the student learned."""
+    teacher_probe: str | None = None
+    reference_probe: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Keys of the artifacts that the row's results are read from."""
+        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe)
+        return tuple(key for key in keys if key is not None)
