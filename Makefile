@@ -28,3 +28,10 @@ bench: .venv/ready  ## measure the speed and memory of the MNIST toy
 
 clean:
 	rm -rf .venv build dist
+
+.PHONY: lock
+lock:  ## write what a fresh environment resolves to into constraints.txt
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv-lock/bin/python -m pip freeze --exclude-editable | sort -f > constraints.txt
+	rm -rf .venv-lock
