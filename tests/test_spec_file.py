@@ -145,8 +145,8 @@ def test_a_byte_order_mark_is_no_part_of_the_text(write: Write) -> None:
         ("logits: 3", "must be one of auxiliary, all, classes (or a list), not 3"),
         ("logits: al", "must be one of auxiliary, all, classes (or a list), not 'al'; "
          "did you mean 'all'?"),
-        ("inputs: unifrom", "must be one of uniform, gaussian, structured, images, fashion-mnist,"
-         " not 'unifrom'; did you mean 'uniform'?"),
+        ("inputs: unifrom", "must be one of uniform, fresh-uniform, gaussian, structured, images, "
+         "fashion-mnist, not 'unifrom'; did you mean 'uniform'?"),
         ("epoch: 3", "unknown field; did you mean 'epochs'?"),
         ("hidden: [3]", "unknown field; did you mean 'arms.a.network.hidden' or "
          "'arms.a.student_network.hidden'?"),
