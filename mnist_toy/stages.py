@@ -39,6 +39,7 @@ from mnist_toy.schedule import total_steps
 from mnist_toy.tasks import LogitLayout, logit_layout
 from students.pairing import other_model
 from subliminal import machine
+from subliminal.errors import StageError
 from subliminal.measurements import write_measurements
 from subliminal.seeds import derive_seed
 from subliminal.spec import Distillation, Network, Observation, Teaching, Training
@@ -223,12 +224,10 @@ def _inputs(
 ) -> Callable[[Sequence[int]], Inputs]:
     """Streams of what the students are shown, for chosen models of the lot."""
     pixels = tasks[0].stage.params["model"]["image_size"] ** 2
-    if name == "images":
+    if name == "images" or name == tasks[0].stage.local["data"]:
         return _image_streams(_data(tasks), streams)
     if name == "fashion-mnist":
-        verify = tasks[0].stage.local["verify"] == "yes"
-        fashion = find_data("fashion-mnist", download=False, verify=verify)
-        return _image_streams(fashion, streams)
+        return _image_streams(_find(tasks, "fashion-mnist", None), streams)
     return lambda chosen: noise(name, pixels, [streams[i] for i in chosen])
 
 
@@ -242,8 +241,15 @@ def _data(tasks: Sequence[Task]) -> ImageData:
     """The experiment's data, which the plan has already found once."""
     local = tasks[0].stage.local
     folder = Path(local["folder"]) if "folder" in local else None
-    name = cast(DataName, local["data"])
-    return find_data(name, folder=folder, download=False, verify=local["verify"] == "yes")
+    return _find(tasks, cast(DataName, local["data"]), folder)
+
+
+def _find(tasks: Sequence[Task], name: DataName, folder: Path | None) -> ImageData:
+    stage = tasks[0].stage
+    data = find_data(name, folder=folder, download=False, verify=stage.local["verify"] == "yes")
+    if data.fingerprint != stage.params["data"][name]:
+        raise StageError(f"data {name}: changed since the run was planned; run again")
+    return data
 
 
 def _load(tasks: Sequence[Task], role: str) -> Tensor:

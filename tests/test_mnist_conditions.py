@@ -19,15 +19,17 @@ from mnist_toy.network import forward
 from mnist_toy.stages import DISTIL, MATCH, Model
 from students import other_model
 from subliminal.errors import UserError
+from subliminal.executors import Outcome
 from subliminal.measurements import read_curve, read_measurements
 from subliminal.plan import Plan, make_plan
 from subliminal.results import RESULTS, Result, read_rows
+from subliminal.run import run_plan
 from subliminal.seeds import derive_seed
 from subliminal.spec import Arm
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 from subliminal.store import Store, store_at
-from tests.tiny import Said, run_folder, subliminal, work_here
+from tests.tiny import TINY, Said, run_folder, subliminal, work_here
 
 HEAD = """\
 name: conditions
@@ -510,3 +512,31 @@ def test_inputs_of_another_size_are_refused(
 def test_logits_that_are_not_there_are_refused(tmp_path: Path, logits: str) -> None:
     with pytest.raises(UserError, match=r"^arms\.x\.distillation\.logits: is \["):
         plan_of(tmp_path, f"  x: {{distillation: {{logits: {logits}}}}}\n")
+
+
+class _Quiet:
+    """A listener that does not listen."""
+
+    def planned(self, stages: list[Stage]) -> None: ...
+
+    def progressed(self, stages: tuple[Stage, ...], share: float) -> None: ...
+
+    def settled(self, stage: Stage, outcome: Outcome) -> None: ...
+
+    def waiting(self, count: int) -> None: ...
+
+
+def test_data_that_change_after_planning_fail_the_stages_that_read_them(tmp_path: Path) -> None:
+    from tests.test_mnist_data import small_set, write_set
+
+    folder = write_set(tmp_path / "data", small_set(seed=0, train=40, test=20))
+    text = TINY.replace("digits-8x8", f"mnist\nverify_data: false\ndata_folder: {folder}")
+    (tmp_path / "x.yaml").write_text(text)
+    plan = make_plan(load_experiment(tmp_path / "x.yaml"))
+    write_set(folder, small_set(seed=1, train=40, test=20))
+    with work_here():
+        done = run_plan(plan, tmp_path / "runs", _Quiet())
+    assert done.failed
+    assert "data mnist: changed since the run was planned" in (
+        done.manifest.arms["teacher"].reason or ""
+    )
