@@ -130,7 +130,7 @@ def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
     """
     rows = []
     # Only newlines part rows: `splitlines` would also break at separators within a string.
-    for number, line in enumerate(StringIO(_read(path), newline="\n"), start=1):
+    for number, line in enumerate(StringIO(read_text(path), newline="\n"), start=1):
         try:
             rows.append(record.model_validate_json(line))
         except ValidationError as error:
@@ -161,25 +161,26 @@ def read_manifest(path: Path) -> Manifest:
     return _parse(path, TypeAdapter(Manifest))
 
 
-ParsedT = TypeVar("ParsedT")
-
-
-def _parse(path: Path, adapter: TypeAdapter[ParsedT]) -> ParsedT:
-    try:
-        return adapter.validate_json(_read(path))
-    except ValidationError as error:
-        raise UserError(
-            f"{path}: damaged ({_first(error)}); run the experiment again to rewrite it"
-        ) from None
-
-
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a file of a run folder; UserError if missing or no UTF-8 text."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; is this a run folder?") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); check the file") from None
+
+
+ParsedT = TypeVar("ParsedT")
+
+
+def _parse(path: Path, adapter: TypeAdapter[ParsedT]) -> ParsedT:
+    try:
+        return adapter.validate_json(read_text(path))
+    except ValidationError as error:
+        raise UserError(
+            f"{path}: damaged ({_first(error)}); run the experiment again to rewrite it"
+        ) from None
 
 
 def _first(error: ValidationError) -> str:

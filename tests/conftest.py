@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.experiment_files import Write
 from tests.tiny import TINY, Said, run_folder, subliminal, work_here
 
 SETTINGS = ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS")
@@ -32,6 +33,25 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "no-cache"))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose cache is an empty place of the test's own."""
+    return {"SUBLIMINAL_CACHE": str(tmp_path / "cache")}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write an experiment file, or part of one, into the folder of the test."""
+
+    def write_file(text: str | bytes, name: str = "x.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write_file
 
 
 @pytest.fixture

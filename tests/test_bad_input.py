@@ -29,7 +29,7 @@ from subliminal.results import (
 from subliminal.spec_file import load_experiment
 from subliminal.store import store_at
 from tests.conftest import Finished
-from tests.test_mnist_data import small_set, write_set
+from tests.idx_files import small_set, write_set
 from tests.tiny import TINY, run_folder, subliminal
 
 # Experiments that cannot be

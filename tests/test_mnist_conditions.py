@@ -29,6 +29,7 @@ from subliminal.spec import Arm
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 from subliminal.store import Store, store_at
+from tests.idx_files import small_set, write_set
 from tests.tiny import TINY, Said, run_folder, subliminal, work_here
 
 HEAD = """\
@@ -494,8 +495,6 @@ def test_fashion_mnist_is_not_asked_for_where_nobody_sees_it(tmp_path: Path) -> 
 def test_inputs_of_another_size_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.test_mnist_data import small_set, write_set
-
     folder = write_set(tmp_path / "fashion", small_set(size=28))
     monkeypatch.setenv("SUBLIMINAL_FASHION_MNIST", str(folder))
     path = tmp_path / "x.yaml"
@@ -527,8 +526,6 @@ class _Quiet:
 
 
 def test_data_that_change_after_planning_fail_the_stages_that_read_them(tmp_path: Path) -> None:
-    from tests.test_mnist_data import small_set, write_set
-
     folder = write_set(tmp_path / "data", small_set(seed=0, train=40, test=20))
     text = TINY.replace("digits-8x8", f"mnist\nverify_data: false\ndata_folder: {folder}")
     (tmp_path / "x.yaml").write_text(text)

@@ -20,6 +20,7 @@ from subliminal.results import (
     read_manifest,
     read_rows,
     read_summary,
+    read_text,
 )
 from subliminal.spec import Statistics
 
@@ -51,7 +52,7 @@ def read_run(run: Path) -> RunFolder:
         results=read_rows(run / RESULTS, Result),
         curves=read_rows(curves, CurvePoint) if curves.exists() else [],
         summary=read_summary(run / SUMMARY),
-        experiment=_experiment_text(run / EXPERIMENT),
+        experiment=read_text(run / EXPERIMENT),
     )
     _check_arms(run / RESULTS, data.manifest, (row.arm for row in data.results))
     _check_arms(curves, data.manifest, (row.arm for row in data.curves))
@@ -62,15 +63,6 @@ def read_run(run: Path) -> RunFolder:
 def confidence_of(manifest: Manifest) -> float:
     """Confidence of the run's intervals; the default of experiments where it is not recorded."""
     return float(manifest.statistics.get("confidence", Statistics().confidence))
-
-
-def _experiment_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; is this a run folder?") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); check the file") from None
 
 
 def _check_arms(path: Path, manifest: Manifest, arms: Iterable[str]) -> None:
