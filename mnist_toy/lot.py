@@ -131,25 +131,35 @@ class _Part:
 def _begin(lot: Lot, place: int) -> State:
     """The saved progress of a model; else the end of a shorter training; else its start."""
     task = lot.tasks[place]
-    for folder in (task.partial, task.continues):
-        state = _saved_state(folder)
-        if state is not None and state.step <= total_steps(lot.recipe):
-            return state
-    return start(lot.recipe, lot.start[[place]])
+    begun = _saved_state(task.partial)
+    if begun is not None and _curve_is_readable(task):
+        return begun
+    shorter = None if task.continues is None else _saved_state(task.continues)
+    return shorter or start(lot.recipe, lot.start[[place]])
 
 
-def _saved_state(folder: Path | None) -> State | None:
-    if folder is not None and (folder / STATE).is_file():
+def _saved_state(folder: Path) -> State | None:
+    if (folder / STATE).is_file():
         # A damaged checkpoint costs its progress, not the run.
         with suppress(UserError):
             return load_state(folder / STATE)
     return None
 
 
+def _curve_is_readable(task: Task) -> bool:
+    """Whether what was observed up to the checkpoint is there: a curve must not lose its start."""
+    try:
+        read_curve(task.partial)
+    except UserError:
+        return False
+    return True
+
+
 def _saved_curve(task: Task, step: int) -> list[Observed]:
-    with suppress(UserError):
-        return [row for row in read_curve(task.partial) if row.step <= step]
-    return []
+    """What was observed up to the step from which a model goes on; nothing at the start."""
+    if not (task.partial / STATE).is_file() or not _curve_is_readable(task):
+        return []
+    return [row for row in read_curve(task.partial) if row.step <= step]
 
 
 def _not_finite(step: int, steps: int) -> str:

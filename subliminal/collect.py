@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
-from subliminal.results import ArmState, CurvePoint, Result
+from subliminal.results import ALIGNMENT_METRICS, ArmState, CurvePoint, Result
 from subliminal.row import Row
 from subliminal.stats import wilson_interval
 from subliminal.store import Store
@@ -15,7 +15,6 @@ from subliminal.summary import WHOLE, Measured
 
 ALIGNMENT = "alignment"
 """Probe of how the student's training lies to the teacher's."""
-ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
 
 
 def is_complete(row: Row, outcomes: Mapping[str, Outcome]) -> bool:

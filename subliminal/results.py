@@ -24,6 +24,9 @@ from subliminal.errors import UserError
 EXPERIMENT, MANIFEST, RESULTS = "experiment.yaml", "manifest.json", "results.jsonl"
 CURVES, SUMMARY, FIGURES, REPORT = "curves.jsonl", "summary.json", "figures", "report.html"
 
+ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
+"""How distillation lies to the trait while a student learns: gradients, and ways gone."""
+
 JUDGED = "accuracy"
 """The metric whose contrasts are tested and get a verdict."""
 

@@ -74,10 +74,8 @@ def die_after_checkpoints(root: str, experiment: str, kind: str) -> None:
     work(Path(root), stages_of(Path(experiment), kind))
 
 
-@pytest.mark.parametrize("kind", [TEACH, DISTIL])
-def test_a_killed_training_ends_as_if_nothing_had_happened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def whole_and_killed(tmp_path: Path, kind: str) -> tuple[Store, Store, tuple[Stage, ...]]:
+    """A store in which stages of a kind were trained, and one in which they were killed midway."""
     experiment = tmp_path / "longer.yaml"
     experiment.write_text(LONGER)
     whole, killed = Store(tmp_path / "whole"), Store(tmp_path / "killed")
@@ -93,17 +91,42 @@ def test_a_killed_training_ends_as_if_nothing_had_happened(
     process = subprocess.run(command, cwd=Path(__file__).parent.parent, check=False)
     assert process.returncode == -signal.SIGKILL
     assert {killed.state(stage.key) for stage in stages} == {"begun"}
+    return whole, killed, stages
+
+
+def assert_same(
+    whole: Store, other: Store, stages: tuple[Stage, ...], names: tuple[str, ...]
+) -> None:
+    for stage in stages:
+        for name in names:
+            expected = (whole.folder(stage.key) / name).read_bytes()
+            assert (other.folder(stage.key) / name).read_bytes() == expected
+        assert not other.partial(stage.key).exists()
+
+
+@pytest.mark.parametrize("kind", [TEACH, DISTIL])
+def test_a_killed_training_ends_as_if_nothing_had_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    whole, killed, stages = whole_and_killed(tmp_path, kind)
     steps = [load_state(killed.partial(stage.key) / STATE).step for stage in stages]
     assert steps == [STEP_OF_DEATH, STEP_OF_DEATH, STEP_OF_DEATH - STEPS_OF_AN_EPOCH]
 
     begun = steps_begun_at(monkeypatch)
     assert {report.state for report in work(killed.root, stages)} == {"computed"}
     assert sorted(begun) == sorted(steps)
-    for stage in stages:
-        for name in (MODEL, CURVE) if kind == DISTIL else (MODEL,):
-            expected = (whole.folder(stage.key) / name).read_bytes()
-            assert (killed.folder(stage.key) / name).read_bytes() == expected
-        assert not killed.partial(stage.key).exists()
+    assert_same(whole, killed, stages, (MODEL, CURVE) if kind == DISTIL else (MODEL,))
+
+
+def test_a_damaged_curve_costs_the_progress_not_the_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed, stages = whole_and_killed(tmp_path, DISTIL)
+    (killed.partial(stages[0].key) / CURVE).write_text("[")
+    begun = steps_begun_at(monkeypatch)
+    assert {report.state for report in work(killed.root, stages)} == {"computed"}
+    assert sorted(begun) == [0, STEP_OF_DEATH - STEPS_OF_AN_EPOCH, STEP_OF_DEATH]
+    assert_same(whole, killed, stages, (MODEL, CURVE))
 
 
 def test_a_damaged_checkpoint_costs_its_progress_only(tmp_path: Path) -> None:
@@ -118,6 +141,4 @@ def test_a_damaged_checkpoint_costs_its_progress_only(tmp_path: Path) -> None:
         (damaged.partial(stage.key) / STATE).write_bytes(b"\x08\x00no state at all")
     for store in (whole, damaged):
         assert {report.state for report in work(store.root, stages)} == {"computed"}
-    for stage in stages:
-        expected = (whole.folder(stage.key) / MODEL).read_bytes()
-        assert (damaged.folder(stage.key) / MODEL).read_bytes() == expected
+    assert_same(whole, damaged, stages, (MODEL,))

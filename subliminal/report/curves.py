@@ -23,10 +23,9 @@ from subliminal.report.drawing import (
     share_y,
 )
 from subliminal.report.labels import known, metric_label
-from subliminal.results import CurvePoint
+from subliminal.results import ALIGNMENT_METRICS, CurvePoint
 from subliminal.stats import Interval, t_interval
 
-ALIGNMENT = ("gradient_cosine", "displacement_cosine")
 """Metrics of the alignment figure."""
 
 STEP_LABEL = "distillation step (batches)"
@@ -76,7 +75,7 @@ def draw_alignment(points: Sequence[CurvePoint], *, confidence: float = 0.95) ->
     Returns:
         A figure with a panel for each cosine that was measured, and a line at zero.
     """
-    return _draw(_panels(points, ALIGNMENT, confidence), zero_line=True)
+    return _draw(_panels(points, ALIGNMENT_METRICS, confidence), zero_line=True)
 
 
 def _draw(spread: Sequence[_Panel], *, zero_line: bool) -> Figure:

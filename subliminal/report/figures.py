@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from subliminal.atomic import write_bytes
 from subliminal.report.bars import clusters, draw_bars
-from subliminal.report.curves import ALIGNMENT, draw_alignment, draw_curves
+from subliminal.report.curves import draw_alignment, draw_curves
 from subliminal.report.drawing import encode, pack
 from subliminal.report.labels import counted, known, metric_label, path_name, percent
 from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import draw_sweep, sweep_paths, swept_arms
-from subliminal.results import CurvePoint, Summary
+from subliminal.results import ALIGNMENT_METRICS, CurvePoint, Summary
 
 MOST_BARS, MOST_CURVES, MOST_ALIGNED = 40, 48, 24
 """Arms in one figure; a run with more gets several figures."""
@@ -146,7 +146,7 @@ def _curves(data: RunFolder) -> Iterator[RunFigure]:
 
 
 def _alignment(data: RunFolder) -> Iterator[RunFigure]:
-    points = [point for point in data.curves if point.metric in ALIGNMENT]
+    points = [point for point in data.curves if point.metric in ALIGNMENT_METRICS]
     for number, page in enumerate(_pages(points, MOST_ALIGNED), start=1):
         yield RunFigure(
             stem=_stem("alignment", "", many=False, page=number),
