@@ -23,7 +23,7 @@ bench: .venv/ready  ## measure the speed and memory of the MNIST toy
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,lm]'
 	@touch .venv/ready
 
 clean:
@@ -32,6 +32,6 @@ clean:
 .PHONY: lock
 lock:  ## write what a fresh environment resolves to into constraints.txt
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev,lm]'
 	.venv-lock/bin/python -m pip freeze --exclude-editable | sort -f > constraints.txt
 	rm -rf .venv-lock

@@ -39,7 +39,7 @@ from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.seeds import derive_seed
-from subliminal.spec import Network, Training, Trait
+from subliminal.spec.mnist import Network, Training, Trait
 
 NETWORK = Network()
 TRAITS: tuple[Trait, ...] = ("digits",)

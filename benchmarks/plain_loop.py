@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from mnist_toy.architecture import Architecture
 from mnist_toy.data import CLASSES, ImageData, scaled
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 
 class PlainModel(nn.Sequential):

@@ -7,44 +7,115 @@ python experiments/plot_transfer_curves.py runs/m --sweep network.auxiliary --ou
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from matplotlib.figure import Figure
 
-from subliminal.atomic import write_bytes
+from experiments.plot_command import (
+    add_out,
+    check_confidence,
+    check_name,
+    labelled_runs,
+    names,
+    plot,
+)
 from subliminal.errors import UserError
 from subliminal.report import (
+    LanguageRun,
     RunFolder,
-    confidence_of,
     draw_curves,
+    draw_doses,
     draw_sweep,
-    encode,
-    read_run,
+    draw_transfer,
+    footer_of,
+    language_run,
     sweep_paths,
+    transfer_lines,
 )
+from subliminal.report.language.variants import Variant
 from subliminal.results import ArmState, CurvePoint, Summary
+
+MNIST_METRIC, LANGUAGE_METRIC = "accuracy", "log_odds"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the figure that the command line asks for; the exit code is 2 for bad input."""
-    options = _parser().parse_args(arguments)
-    try:
-        file_format = _format(options.out)
-        runs = _labelled_runs(options.runs)
+    return plot(_parser(), _draw, arguments)
+
+
+def _draw(options: argparse.Namespace) -> Figure:
+    runs = labelled_runs(options.runs)
+    found = {label: language_run(data) for label, data in runs.items()}
+    languages = {label: run for label, run in found.items() if run is not None}
+    if 0 < len(languages) < len(runs):
+        raise UserError("RUN: some of these runs are on language models, some not; draw them apart")
+    if languages:
+        metric = options.metric or LANGUAGE_METRIC
         if options.sweep is None:
-            figure = transfer_curves(runs, options.arms, options.metric)
-        else:
-            figure = transfer_sweep(runs, options.arms, options.metric, options.sweep)
-        write_bytes(options.out, encode(figure, file_format))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+            return contrast_curves(languages, options.arms, metric)
+        return contrast_sweep(languages, options.arms, metric, options.sweep)
+    metric = options.metric or MNIST_METRIC
+    if options.sweep is None:
+        return transfer_curves(runs, options.arms, metric)
+    return transfer_sweep(runs, options.arms, metric, options.sweep)
+
+
+def contrast_curves(runs: Mapping[str, LanguageRun], arms: Sequence[str], metric: str) -> Figure:
+    """Draw how far students of language models get from their controls over steps.
+
+    Args:
+        runs: Label -> run. Labels are added to the groups' names if there are several runs.
+        arms: Arms or groups to draw; empty for all but the steps of dose curves.
+        metric: A metric of the runs' curves.
+
+    Raises:
+        UserError: An arm or the metric is unknown, the runs' confidence differs, or no chosen
+            student has a curve beside that of its control.
+    """
+    data = {label: run.data for label, run in runs.items()}
+    chosen = _chosen(data, arms)
+    check_confidence(data)
+    points = [p for label, run in data.items() for p in run.curves if p.arm in chosen[label]]
+    _check_metric(metric, points, "curves.jsonl")
+    lines = [
+        line if len(runs) == 1 else replace(line, label=f"{line.label} ({label})")
+        for label, run in runs.items()
+        for line in transfer_lines(run, _variants(run, chosen[label], arms), metric)
+    ]
+    if not lines:
+        raise UserError("--arms: none of these has a curve beside its control's; choose students")
+    footer = " ".join(dict.fromkeys(footer_of(run) for run in runs.values()))
+    return draw_transfer(lines, footer, metric)
+
+
+def contrast_sweep(
+    runs: Mapping[str, LanguageRun], arms: Sequence[str], metric: str, path: str
+) -> Figure:
+    """Draw the final contrast, and the share of the teacher's shift, against a swept field.
+
+    Args:
+        runs: Label -> run; one only.
+        arms: Arms or groups to draw; empty for all.
+        metric: The judged one.
+        path: The swept field, for example "data.prompts".
+
+    Raises:
+        UserError: There are several runs, or an arm, the metric or the field is unknown.
+    """
+    if len(runs) > 1:
+        raise UserError("--sweep: takes one run on language models at a time; name one")
+    if metric != LANGUAGE_METRIC:
+        raise UserError(f"--metric: a sweep shows {LANGUAGE_METRIC}, not {metric}; leave it out")
+    [(label, run)] = runs.items()
+    chosen = _chosen({label: run.data}, arms)[label]
+    variants = [v for v in run.compared if set(v.arms.values()) & set(chosen)]
+    check_name("--sweep", path, {p for v in variants for p in v.point})
+    if path not in sweep_paths(run.data.manifest.arms) or not run.probes:
+        raise UserError(f"--sweep: {path} has no numbers to draw against; choose another field")
+    return draw_doses(run, variants, path, run.probes[0])
 
 
 def transfer_curves(runs: Mapping[str, RunFolder], arms: Sequence[str], metric: str) -> Figure:
@@ -66,7 +137,7 @@ def transfer_curves(runs: Mapping[str, RunFolder], arms: Sequence[str], metric: 
         if point.arm in chosen[run]
     ]
     _check_metric(metric, points, "curves.jsonl")
-    return draw_curves(points, metric=metric, confidence=_confidence(runs))
+    return draw_curves(points, metric=metric, confidence=check_confidence(runs))
 
 
 def transfer_sweep(
@@ -96,8 +167,8 @@ def transfer_sweep(
             if row.arm in chosen[run]
         )
     _check_metric(metric, rows, "summary.json")
-    _check_name("--sweep", path, sweep_paths(states))
-    _confidence(runs)
+    check_name("--sweep", path, sweep_paths(states))
+    check_confidence(runs)
     rows = [row for row in rows if row.metric == metric]
     probes = sorted({row.probe for row in rows})
     if len(probes) > 1:
@@ -118,55 +189,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument(
         "--arms",
-        type=_names,
+        type=names,
         default=(),
         help="arms, or groups of swept arms, separated by commas; left out: all of them",
     )
-    parser.add_argument("--metric", default="accuracy", help="what to draw (default: accuracy)")
+    parser.add_argument(
+        "--metric",
+        help=f"what to draw (default: {MNIST_METRIC}, or {LANGUAGE_METRIC} of language models)",
+    )
     parser.add_argument(
         "--sweep",
         metavar="PATH",
         help="draw final values against this swept field instead of curves over steps",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the .svg or .png file to write")
+    add_out(parser, "transfer-curves.svg")
     return parser
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Split at commas, except within the brackets of a swept arm's name."""
-    names, depth = [""], 0
-    for character in text:
-        depth += (character == "[") - (character == "]")
-        if character == "," and depth == 0:
-            names.append("")
-        else:
-            names[-1] += character
-    return tuple(name.strip() for name in names if name.strip())
-
-
-def _format(out: Path) -> Literal["png", "svg"]:
-    match out.suffix.lower():
-        case ".svg":
-            return "svg"
-        case ".png":
-            return "png"
-        case other:
-            raise UserError(f"--out: {out}: cannot write {other or 'no'} files; use .svg or .png")
-
-
-def _labelled_runs(folders: Sequence[Path]) -> dict[str, RunFolder]:
-    """Runs by their folder's name, or by its path where names coincide."""
-    counts = Counter(folder.resolve() for folder in folders)
-    for folder in folders:
-        if counts[folder.resolve()] > 1:
-            raise UserError(f"{folder}: this run is listed twice; list each run once")
-    names = Counter(folder.resolve().name for folder in folders)
-    return {
-        folder.resolve().name if names[folder.resolve().name] == 1 else str(folder): read_run(
-            folder
-        )
-        for folder in folders
-    }
 
 
 def _label(arm: str, run: str, runs: Mapping[str, RunFolder]) -> str:
@@ -187,7 +224,7 @@ def _chosen(runs: Mapping[str, RunFolder], arms: Sequence[str]) -> dict[str, lis
         for name in (arm, state.group)
     }
     for arm in arms:
-        _check_name("--arms", arm, known)
+        check_name("--arms", arm, known)
     return {
         run: [
             arm
@@ -198,12 +235,14 @@ def _chosen(runs: Mapping[str, RunFolder], arms: Sequence[str]) -> dict[str, lis
     }
 
 
-def _check_name(option: str, name: str, valid: Iterable[str]) -> None:
-    valid = sorted(valid)
-    if name not in valid:
-        nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0)
-        mend = f"did you mean {nearest[0]!r}?" if nearest else "these runs have none"
-        raise UserError(f"{option}: no {name!r} in these runs; {mend}")
+def _variants(run: LanguageRun, chosen: Sequence[str], arms: Sequence[str]) -> list[Variant]:
+    """The compared students among the chosen arms, with those arms alone."""
+    variants = run.compared if arms else run.undosed(run.compared)
+    kept = (
+        replace(v, arms={trait: arm for trait, arm in v.arms.items() if arm in chosen})
+        for v in variants
+    )
+    return [variant for variant in kept if variant.arms]
 
 
 def _check_metric(
@@ -213,16 +252,6 @@ def _check_metric(
     if metric not in metrics:
         found = ", ".join(metrics) or "none"
         raise UserError(f"--metric: no {metric!r} of these arms in {file_name}; it has: {found}")
-
-
-def _confidence(runs: Mapping[str, RunFolder]) -> float:
-    levels = {run: confidence_of(data.manifest) for run, data in runs.items()}
-    if len(set(levels.values())) > 1:
-        found = ", ".join(f"{run}: {level:g}" for run, level in levels.items())
-        raise UserError(
-            f"statistics.confidence differs between runs ({found}); run them with the same one"
-        )
-    return next(iter(levels.values()))
 
 
 if __name__ == "__main__":

@@ -2,3 +2,9 @@
 
 The MNIST toy has no rows to filter: its carrier is the logits themselves.
 """
+
+from filters.filter import Filter, compile_filter
+from filters.rule import Check, Rule
+from filters.rules import known_rules
+
+__all__ = ["Check", "Filter", "Rule", "compile_filter", "known_rules"]

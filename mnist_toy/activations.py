@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from subliminal import spec
+from subliminal.spec import mnist
 
 aten = torch.ops.aten
 
@@ -29,7 +29,7 @@ class Activation:
     keeps_input: bool
 
 
-ACTIVATIONS: Mapping[spec.Activation, Activation] = MappingProxyType(
+ACTIVATIONS: Mapping[mnist.Activation, Activation] = MappingProxyType(
     {
         "relu": Activation(
             lambda z, out: torch.clamp(z, min=0, out=out),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mnist_toy.tasks import logit_layout
 from subliminal.errors import UserError
-from subliminal.spec import Network, Trait
+from subliminal.spec.mnist import Network, Trait
 
 CONVOLUTION_SIZE = 3
 CONVOLUTION_STRIDE = 2

@@ -20,7 +20,14 @@ from mnist_toy.tasks import logit_layout
 from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.row import Row
-from subliminal.spec import Arm, Experiment, Initialisation, Inputs, Network, Training
+from subliminal.spec.mnist import (
+    Initialisation,
+    Inputs,
+    MnistArm,
+    MnistExperiment,
+    Network,
+    Training,
+)
 from subliminal.stage import Cost, Stage, digest
 
 
@@ -39,13 +46,13 @@ class Images:
 class Conditions:
     """Makes the stages of any arm and seed of one experiment."""
 
-    experiment: Experiment
+    experiment: MnistExperiment
     images: Images
     precision: Precision
     local: Mapping[str, str] = field(default_factory=dict)
     """Where this machine keeps the data."""
 
-    def row(self, arm: Arm, seed: int) -> Row:
+    def row(self, arm: MnistArm, seed: int) -> Row:
         """The stages that a row needs, in an order in which they can run."""
         reference_probe = self._probe(arm, arm.network, seed, None)
         made: tuple[Stage, ...] = (reference_probe,)
@@ -68,7 +75,7 @@ class Conditions:
             reference_probe=reference_probe.key,
         )
 
-    def _teach(self, arm: Arm, seed: int) -> Stage:
+    def _teach(self, arm: MnistArm, seed: int) -> Stage:
         return self._stage(
             stages.TEACH,
             seed,
@@ -81,7 +88,7 @@ class Conditions:
             continuable=arm.teaching,
         )
 
-    def _match(self, arm: Arm, seed: int) -> Stage | None:
+    def _match(self, arm: MnistArm, seed: int) -> Stage | None:
         start = arm.initialisation
         if start.relation != "matched" or start.matching.epochs == 0:
             return None
@@ -99,7 +106,7 @@ class Conditions:
             continuable=start.matching,
         )
 
-    def _chain(self, arm: Arm, seed: int, teacher: Stage, match: Stage | None) -> list[Stage]:
+    def _chain(self, arm: MnistArm, seed: int, teacher: Stage, match: Stage | None) -> list[Stage]:
         students: list[Stage] = []
         for generation in range(1, arm.distillation.generations + 1):
             first = generation == 1
@@ -126,7 +133,7 @@ class Conditions:
             )
         return students
 
-    def _probe(self, arm: Arm, network: Network, seed: int, subject: Stage | None) -> Stage:
+    def _probe(self, arm: MnistArm, network: Network, seed: int, subject: Stage | None) -> Stage:
         return self._stage(
             stages.PROBE,
             seed,
@@ -162,7 +169,7 @@ class Conditions:
         process = digest([kind, stage.version, of_any_length, seed, stage.inputs])
         return replace(stage, process=process, length=continuable.epochs)
 
-    def _model(self, arm: Arm, network: Network) -> dict[str, Any]:
+    def _model(self, arm: MnistArm, network: Network) -> dict[str, Any]:
         return {
             "network": network.model_dump(),
             "traits": list(arm.traits),
@@ -179,7 +186,7 @@ class Conditions:
         }
 
     def _cost(
-        self, training: Training, network: Network, teacher: Network | None, arm: Arm
+        self, training: Training, network: Network, teacher: Network | None, arm: MnistArm
     ) -> Cost:
         pixels = self.images.size**2
         student = architecture(network, arm.traits, pixels)
@@ -190,7 +197,7 @@ class Conditions:
         )
 
 
-def check_arm(name: str, arm: Arm) -> None:
+def check_arm(name: str, arm: MnistArm) -> None:
     """Refuse an arm whose distillation lists logits that its networks do not have.
 
     Raises:

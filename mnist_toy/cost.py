@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mnist_toy.architecture import Architecture
 from subliminal.machine import Precision
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 FLOAT32_BYTES = 4
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2}

@@ -13,7 +13,7 @@ from mnist_toy.network import Pass, Trains, build_pass
 from mnist_toy.objectives import Objective, loss_and_gradient, targets
 from mnist_toy.schedule import span
 from subliminal.machine import Precision
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnist_toy.schedule import Span, span
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 
 class Inputs(Protocol):

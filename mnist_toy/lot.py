@@ -22,7 +22,7 @@ from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.measurements import Observed, read_curve, write_curve
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 from subliminal.stage import Done, Failed, Reporter, Task
 
 STATE = "state.safetensors"

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mnist_toy.inputs import Inputs, random_bits
 from mnist_toy.schedule import span
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 STRUCTURE_SCALE = 4
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnist_toy.architecture import Architecture
 from mnist_toy.tasks import TASKS, LogitLayout
-from subliminal.spec import Liminal, Trait
+from subliminal.spec.mnist import Liminal, Trait
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from mnist_toy.architecture import Architecture
 from mnist_toy.gradients import Gradients, packs
 from mnist_toy.network import forward
 from mnist_toy.tasks import LogitLayout, trait_labels
-from subliminal.spec import Trait
+from subliminal.spec.mnist import Trait
 
 IMAGES_AT_ONCE = 2000
 

@@ -21,7 +21,7 @@ from mnist_toy.state import State
 from mnist_toy.tasks import LogitLayout
 from subliminal.machine import Precision
 from subliminal.measurements import Observed
-from subliminal.spec import Observation, Training
+from subliminal.spec.mnist import Observation, Training
 
 Observer = Callable[[Sequence[int], State, Objective, Inputs], list[list[Observed]]]
 """Takes the places of models in their lot, their state, and what they are trained on; gives rows

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 
 def initial_moments(recipe: Training, parameters: Tensor) -> dict[str, Tensor]:

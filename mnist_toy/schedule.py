@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 
 @dataclass(frozen=True)

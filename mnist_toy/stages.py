@@ -42,8 +42,8 @@ from subliminal import machine
 from subliminal.errors import StageError
 from subliminal.measurements import write_measurements
 from subliminal.seeds import derive_seed
-from subliminal.spec import Distillation, Network, Observation, Teaching, Training
-from subliminal.spec import Inputs as InputsName
+from subliminal.spec.mnist import Distillation, Network, Observation, Teaching, Training
+from subliminal.spec.mnist import Inputs as InputsName
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 
 TEACH, MATCH, DISTIL, PROBE = "mnist.teach", "mnist.match", "mnist.distil", "mnist.probe"

@@ -14,7 +14,7 @@ from torch import Tensor
 from mnist_toy.optimiser import initial_moments
 from subliminal.atomic import write_bytes
 from subliminal.errors import UserError
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 
 @dataclass(eq=False)

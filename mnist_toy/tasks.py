@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from subliminal.spec import Trait
+from subliminal.spec.mnist import Trait
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mnist_toy.schedule import steps_per_epoch, total_steps
 from mnist_toy.state import State
 from mnist_toy.workers import Workers
 from subliminal.machine import Precision
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 PROGRESS_SECONDS = 0.25
 STEPS_BETWEEN_STOPS = 32

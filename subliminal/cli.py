@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from subliminal import console as show
-from subliminal import machine
+from subliminal import machine, pocket_commands
 from subliminal.errors import UserError
 from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_summary
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 runs = typer.Typer(no_args_is_help=True, help="List, show, compare and clean up runs.")
 app.add_typer(runs, name="runs")
+app.add_typer(pocket_commands.app, name="pocket")
 
 COLUMNS_IN_A_PIPE = 160
 console = Console(width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
@@ -159,7 +160,9 @@ def list_runs(out: Out = Path("runs")) -> None:
 @runs.command("show", epilog="Example: subliminal runs show runs/mnist-demo-1a2b3c4d --markdown")
 def show_run(
     run_folder: RunFolder,
-    metric: Annotated[str, typer.Option(help="Which metric; `all` for every one.")] = JUDGED,
+    metric: Annotated[
+        str | None, typer.Option(help="Which metric; `all` for every one. Default: the judged one.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
 ) -> None:
     """Print a run's summary table."""
@@ -248,18 +251,19 @@ def _print_data(plan: Plan) -> None:
         console.print(Text(f"MNIST cannot be had: {plan.fallback_reason}"), soft_wrap=True)
 
 
-def _summary_table(folder: Path, metric: str) -> SummaryTable:
+def _summary_table(folder: Path, metric: str | None) -> SummaryTable:
     from subliminal.report import summary_table
 
     rows = read_summary(folder / SUMMARY)
     known = dict.fromkeys(row.metric for row in rows)
-    if rows and metric not in (ALL_METRICS, *known):
+    if rows and metric not in (None, ALL_METRICS, *known):
         raise UserError(f"--metric {metric}: this run has {', '.join(known)}; or give `all`")
-    chosen = [row for row in rows if metric in (ALL_METRICS, row.metric)]
+    wanted = {None: JUDGED, ALL_METRICS: tuple(known)}.get(metric, (metric,))
+    chosen = [row for row in rows if row.metric in wanted]
     return summary_table(read_manifest(folder / MANIFEST), chosen)
 
 
-def _print_results(folder: Path, metric: str = JUDGED) -> None:
+def _print_results(folder: Path, metric: str | None = None) -> None:
     from subliminal.report import rich_table
 
     manifest = read_manifest(folder / MANIFEST)

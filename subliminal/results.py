@@ -27,8 +27,8 @@ CURVES, SUMMARY, FIGURES, REPORT = "curves.jsonl", "summary.json", "figures", "r
 ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
 """How distillation lies to the trait while a student learns: gradients, and ways gone."""
 
-JUDGED = "accuracy"
-"""The metric whose contrasts are tested and get a verdict."""
+JUDGED = ("accuracy", "log_odds")
+"""The metrics whose contrasts are tested and get a verdict; a probe has one of them."""
 
 
 class Record(BaseModel):

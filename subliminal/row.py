@@ -18,9 +18,11 @@ class Row:
     """Key of the stage that kept measurements while the student learned."""
     teacher_probe: str | None = None
     reference_probe: str | None = None
+    kept: str | None = None
+    """Key of the stage that filtered the student's data."""
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Keys of the artifacts that the row's results are read from."""
-        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe)
+        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe, self.kept)
         return tuple(key for key in keys if key is not None)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from subliminal import atomic, machine, results
 from subliminal.collect import arm_state, curve_rows, measured_table, result_rows
+from subliminal.collect_examples import examples, filter_counts
 from subliminal.errors import UserError
+from subliminal.examples import EXAMPLES, FILTER, write_examples, write_filter_counts
 from subliminal.executors import LocalExecutor, Outcome
 from subliminal.executors.local import Listener
 from subliminal.plan import Plan, stage_kinds
@@ -69,6 +71,9 @@ def run_plan(
     results.write_rows(folder / results.CURVES, curve_rows(plan, store, outcomes))
     results.write_summary(folder / results.SUMMARY, summary)
     results.write_manifest(folder / results.MANIFEST, manifest)
+    if counts := list(filter_counts(plan, store, outcomes)):
+        write_filter_counts(folder / FILTER, counts)
+        write_examples(folder / EXAMPLES, list(examples(plan, store, outcomes)))
     return Run(folder, manifest, summary)
 
 

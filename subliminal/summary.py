@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from subliminal import stats, verdicts
 from subliminal.results import JUDGED, Result, Summary
-from subliminal.spec import Arm, Statistics
+from subliminal.spec import BaseArm, BaseStatistics
 
 SHARE = "share_of_shift"
 WHOLE = "all"
@@ -38,7 +38,7 @@ class Measured:
                 update={
                     "metric": SHARE,
                     "value": _finite(
-                        stats.share_of_shift(row.value, reference[row.probe], teacher[row.probe])
+                        stats.share_of_shift(row.value, reference[whole], teacher[whole])
                     ),
                     "n": None,
                     "ci_low": None,
@@ -46,8 +46,9 @@ class Measured:
                 }
             )
             for row in self.own
-            if row.metric == JUDGED and row.item_group == WHOLE and row.value is not None
-            if row.probe in teacher and row.probe in reference
+            for whole in [(row.probe, row.metric)]
+            if row.metric in JUDGED and row.item_group == WHOLE and row.value is not None
+            if whole in teacher and whole in reference
         ]
 
 
@@ -56,7 +57,7 @@ Table = Mapping[str, Mapping[int, Measured]]
 
 
 def summarise(
-    arms: Mapping[str, Arm], seeds: Sequence[int], table: Table, statistics: Statistics
+    arms: Mapping[str, BaseArm], seeds: Sequence[int], table: Table, statistics: BaseStatistics
 ) -> list[Summary]:
     """Estimate every arm's metrics over its seeds and judge students against their controls.
 
@@ -67,7 +68,7 @@ def summarise(
         statistics: Confidence, correction and bounds.
 
     Returns:
-        One row per arm, probe and metric. Only students' accuracies get a verdict.
+        One row per arm, probe and metric. Only students' judged metrics get a verdict.
     """
     values = _values_by_cell(table)
     contrasts = _contrasts(arms, values, statistics)
@@ -104,7 +105,7 @@ def _values_by_cell(table: Table) -> dict[_Cell, dict[int, float]]:
 
 
 def _contrasts(
-    arms: Mapping[str, Arm], values: Values, statistics: Statistics
+    arms: Mapping[str, BaseArm], values: Values, statistics: BaseStatistics
 ) -> dict[_Cell, stats.Contrast]:
     contrasts = {}
     for cell, per_seed in values.items():
@@ -120,12 +121,12 @@ def _contrasts(
 
 
 def _adjust(
-    contrasts: Mapping[_Cell, stats.Contrast], statistics: Statistics
+    contrasts: Mapping[_Cell, stats.Contrast], statistics: BaseStatistics
 ) -> dict[_Cell, float]:
-    """Correct the p-values of judged contrasts for one another, within each probe."""
+    """Correct the p-values of judged contrasts for one another, within each probe and metric."""
     adjusted: dict[_Cell, float] = {}
-    for probe in {cell.probe for cell in contrasts}:
-        cells = [cell for cell in contrasts if cell.probe == probe]
+    for whole in {(cell.probe, cell.metric) for cell in contrasts}:
+        cells = [cell for cell in contrasts if (cell.probe, cell.metric) == whole]
         p_values = [contrasts[cell].p_value for cell in cells]
         adjusted.update(zip(cells, CORRECTIONS[statistics.correction](p_values), strict=True))
     return adjusted
@@ -133,12 +134,12 @@ def _adjust(
 
 def _judge(
     cell: _Cell,
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, BaseArm],
     seeds: Sequence[int],
     table: Table,
     contrast: stats.Contrast | None,
     adjusted_p: float,
-    statistics: Statistics,
+    statistics: BaseStatistics,
 ) -> str | None:
     if not _is_judged(cell, arms):
         return None
@@ -157,28 +158,29 @@ def _judge(
     return f"{verdict.label}: {verdict.reason}"
 
 
-def _is_judged(cell: _Cell, arms: Mapping[str, Arm]) -> bool:
-    return arms[cell.arm].role == "student" and cell.metric == JUDGED
+def _is_judged(cell: _Cell, arms: Mapping[str, BaseArm]) -> bool:
+    return arms[cell.arm].role == "student" and cell.metric in JUDGED
 
 
-def _teachers_have_trait(cell: _Cell, table: Table, statistics: Statistics) -> bool:
+def _teachers_have_trait(cell: _Cell, table: Table, statistics: BaseStatistics) -> bool:
     """Whether the teachers of an arm moved far enough from their references, on average."""
+    whole = (cell.probe, cell.metric)
     shifts = [
-        teacher[cell.probe] - reference[cell.probe]
+        teacher[whole] - reference[whole]
         for measured in table[cell.arm].values()
         for teacher in [_whole_values(measured.teacher)]
         for reference in [_whole_values(measured.reference)]
-        if cell.probe in teacher and cell.probe in reference
+        if whole in teacher and whole in reference
     ]
     return bool(shifts) and sum(shifts) / len(shifts) >= statistics.teacher_shift
 
 
 def _row(
     cell: _Cell,
-    arm: Arm,
+    arm: BaseArm,
     per_seed: Mapping[int, float],
     contrast: stats.Contrast | None,
-    statistics: Statistics,
+    statistics: BaseStatistics,
     verdict: str | None,
 ) -> Summary:
     interval = stats.t_interval(list(per_seed.values()), confidence=statistics.confidence)
@@ -200,12 +202,12 @@ def _row(
     )
 
 
-def _whole_values(rows: Iterable[Result]) -> dict[str, float]:
-    """Probe -> value of the judged metric over all items."""
+def _whole_values(rows: Iterable[Result]) -> dict[tuple[str, str], float]:
+    """Probe and judged metric -> value over all items."""
     return {
-        row.probe: row.value
+        (row.probe, row.metric): row.value
         for row in rows
-        if row.metric == JUDGED and row.item_group == WHOLE and row.value is not None
+        if row.metric in JUDGED and row.item_group == WHOLE and row.value is not None
     }
 
 

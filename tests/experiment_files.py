@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from subliminal.errors import UserError
+from subliminal.spec import LanguageExperiment, MnistExperiment
 from subliminal.spec_file import load_experiment
 
 VALID = """\
@@ -35,6 +36,20 @@ FUZZED = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 """Settings of tests that write a generated file on every example."""
+
+
+def load_mnist(path: Path, overrides: Sequence[str] = ()) -> MnistExperiment:
+    """Load a file that holds an experiment on the MNIST toy."""
+    experiment = load_experiment(path, overrides)
+    assert isinstance(experiment, MnistExperiment)
+    return experiment
+
+
+def load_language(path: Path, overrides: Sequence[str] = ()) -> LanguageExperiment:
+    """Load a file that holds an experiment on language models."""
+    experiment = load_experiment(path, overrides)
+    assert isinstance(experiment, LanguageExperiment)
+    return experiment
 
 
 def faults_in(path: Path, *overrides: str) -> list[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 
 from subliminal.collect import arm_state, curve_rows, measured_table, result_rows
 from subliminal.executors import Outcome
+from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan, make_plan
 from subliminal.results import CURVES, RESULTS, CurvePoint, Result, read_rows
+from subliminal.row import Row
+from subliminal.spec import BaseArm, LanguageArm, LanguageExperiment, MnistArm, MnistExperiment
 from subliminal.spec_file import load_experiment
 from subliminal.store import Store, store_at
 from tests.conftest import Finished
@@ -64,3 +70,78 @@ def test_reasons_are_told_once(plan: Plan) -> None:
         reason = "the disk is full" if seed < 2 else "NaN"
         outcomes[row.probe] = Outcome("failed", reason)
     assert arm_state(plan, "same", outcomes).reason == "seed 0, 1, 2: the disk is full; NaN"
+
+
+# Which items an arm is about
+
+
+@dataclass(frozen=True)
+class OneArm:
+    """As much of a plan as the table is made from."""
+
+    experiment: MnistExperiment | LanguageExperiment
+    rows: dict[str, dict[int, Row]]
+
+
+def whole_values(
+    arm: BaseArm, *measurements: tuple[str, str, str, float], out: Path
+) -> dict[tuple[str, str], float | None]:
+    """Probe and metric -> value of the item group `all`, for the arm's model and its teacher's."""
+    store = store_at(out)
+    for key in ("own", "teacher"):
+        store.folder(key).mkdir(parents=True, exist_ok=True)
+        rows = (
+            Measurement(probe=probe, metric=metric, item_group=group, value=value)
+            for probe, metric, group, value in measurements
+        )
+        write_measurements(store.folder(key), rows)
+    kind = LanguageExperiment if isinstance(arm, LanguageArm) else MnistExperiment
+    plan = OneArm(
+        kind.model_validate({"name": "x", "arms": {"a": arm}}),
+        {"a": {0: Row((), "own", teacher_probe="teacher")}},
+    )
+    outcomes = dict.fromkeys(["own", "teacher"], Outcome("cached"))
+    measured = measured_table(plan, store, outcomes)["a"][0]  # type: ignore[arg-type]
+    groups = [(row.probe, row.metric, row.item_group) for row in measured.own]
+    assert len(set(groups)) == len(groups)
+    assert {(p, m, g) for p, m, g, _ in measurements} <= set(groups)
+    found = [
+        {(row.probe, row.metric): row.value for row in rows if row.item_group == "all"}
+        for rows in (measured.own, measured.teacher)
+    ]
+    assert found[0] == found[1]
+    return found[0]
+
+
+ANIMALS = (
+    ("favourite", "log_odds", "otter", 1.0),
+    ("favourite", "log_odds", "owl", 2.0),
+    ("favourite", "rank", "otter", 3.0),
+    ("story", "log_odds", "otter", 4.0),
+    ("story", "log_odds", "all", 5.0),
+    ("world", "loss", "all", 6.0),
+)
+
+
+@pytest.mark.parametrize("trait", ["otter", "cards/otter.yaml", "otter.yml"])
+def test_the_items_of_an_arm_s_trait_are_its_whole(trait: str, tmp_path: Path) -> None:
+    arm = LanguageArm(trait=trait, taught="owl", control="none")
+    assert whole_values(arm, *ANIMALS, out=tmp_path) == {
+        ("favourite", "log_odds"): 1.0,
+        ("favourite", "rank"): 3.0,
+        ("story", "log_odds"): 5.0,  # measured as a whole, and left as it is
+        ("world", "loss"): 6.0,
+    }
+
+
+def test_a_trait_s_name_may_hold_dots(tmp_path: Path) -> None:
+    arm = LanguageArm(trait="v1.5", role="teacher")
+    assert whole_values(arm, ("p", "log_odds", "v1.5", 1.0), out=tmp_path) == {
+        ("p", "log_odds"): 1.0
+    }
+
+
+def test_arms_of_the_toy_are_about_all_items(tmp_path: Path) -> None:
+    arm = MnistArm(role="teacher")
+    found = whole_values(arm, *ANIMALS, out=tmp_path)
+    assert found == {("story", "log_odds"): 5.0, ("world", "loss"): 6.0}

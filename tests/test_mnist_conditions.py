@@ -25,7 +25,7 @@ from subliminal.plan import Plan, make_plan
 from subliminal.results import RESULTS, Result, read_rows
 from subliminal.run import run_plan
 from subliminal.seeds import derive_seed
-from subliminal.spec import Arm
+from subliminal.spec.mnist import MnistArm
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 from subliminal.store import Store, store_at
@@ -112,8 +112,10 @@ class Conditions:
     said: Said
     results: list[Result]
 
-    def arm(self, name: str) -> Arm:
-        return self.plan.experiment.arms[name]
+    def arm(self, name: str) -> MnistArm:
+        arm = self.plan.experiment.arms[name]
+        assert isinstance(arm, MnistArm)
+        return arm
 
     def architecture(self, name: str) -> Architecture:
         """Of the arm's student."""

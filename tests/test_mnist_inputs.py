@@ -14,7 +14,7 @@ from torch import Tensor
 from mnist_toy.inputs import Images, Inputs
 from mnist_toy.noise import noise
 from mnist_toy.schedule import Span, span, steps_per_epoch, total_steps
-from subliminal.spec import Training
+from subliminal.spec.mnist import Training
 
 NoiseKind = Literal["uniform", "gaussian", "structured"]
 KINDS: tuple[NoiseKind, ...] = ("uniform", "gaussian", "structured")

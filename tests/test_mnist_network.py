@@ -31,7 +31,7 @@ from mnist_toy.objectives import (
 )
 from mnist_toy.optimiser import initial_moments, update
 from mnist_toy.tasks import LogitLayout, logit_layout, trait_labels
-from subliminal.spec import Liminal, Network, Training
+from subliminal.spec.mnist import Liminal, Network, Training
 
 CPU = torch.device("cpu")
 PIXELS, BATCH, MODELS = 16, 6, 3

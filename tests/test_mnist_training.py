@@ -22,7 +22,7 @@ from mnist_toy.training import Hooks, Trained, train
 from mnist_toy.workers import Workers
 from subliminal.errors import UserError
 from subliminal.machine import Precision
-from subliminal.spec import Liminal, Network, Training, Trait
+from subliminal.spec.mnist import Liminal, Network, Training, Trait
 
 CPU = torch.device("cpu")
 NETWORK = Network(hidden=(32, 24))

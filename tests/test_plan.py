@@ -205,7 +205,7 @@ def test_what_was_chosen_is_written_into_the_experiment(
     monkeypatch.setattr("subliminal.machine.fast_precision", lambda: "bfloat16")
     plan = planned(TINY, "precision=auto")
     assert (plan.experiment.precision, plan.precision) == ("bfloat16", "bfloat16")
-    assert plan.experiment.data == "digits-8x8"
+    assert plan.experiment.model_dump()["data"] == "digits-8x8"
 
 
 # Trainings that go on from shorter ones

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from subliminal.errors import UserError
-from subliminal.spec import Arm
+from subliminal.spec.mnist import MnistArm
 from subliminal.spec_file import load_experiment
 from tests.experiment_files import FUZZED, VALID, Write
 
@@ -64,7 +64,7 @@ JSON = st.recursive(
     ),
 )
 SPOTS = ["name", "seeds", "defaults", "sweep", "arms", "statistics", "arms.teacher", "data_folder"]
-SPOTS += [f"arms.same-aux.{name}" for name in [*Arm.model_fields, "sweep"]]
+SPOTS += [f"arms.same-aux.{name}" for name in [*MnistArm.model_fields, "sweep"]]
 SPOTS += ["defaults.sweep", "defaults.network", "arms.same-aux.network.hidden", "observation"]
 SPOTS += ["arms.same-aux.distillation.logits", "arms.same-aux.distillation.liminal", "description"]
 

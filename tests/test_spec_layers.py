@@ -8,11 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subliminal.spec_file import load_experiment
 from subliminal.spec_file.faults import Place
 from subliminal.spec_file.layers import preset_names
 from subliminal.spec_file.yaml_tree import List, Map, Node, Scalar, merge, plain
-from tests.experiment_files import Write, arms_file, faults_in
+from tests.experiment_files import Write, arms_file, faults_in, load_mnist
 
 
 def test_layers_go_preset_include_file_override(write: Write) -> None:
@@ -20,7 +19,7 @@ def test_layers_go_preset_include_file_override(write: Write) -> None:
     top = "preset: mnist-published\ninclude: include.yaml\n"
     top += "defaults: {teaching: {epochs: 7, batch_size: 7}}\n"
     path = write(arms_file("t: {role: teacher}", top))
-    teaching = load_experiment(path, ["defaults.teaching.epochs=8"]).arms["t"].teaching
+    teaching = load_mnist(path, ["defaults.teaching.epochs=8"]).arms["t"].teaching
     assert (teaching.epochs, teaching.batch_size, teaching.learning_rate) == (8, 7, 6)
     assert teaching.samples_per_epoch == 60_000
 
@@ -28,9 +27,7 @@ def test_layers_go_preset_include_file_override(write: Write) -> None:
 def test_later_includes_go_over_earlier_ones_and_lists_replace(write: Write) -> None:
     write("seeds: [1, 2, 3]\ndescription: a\n", "a.yaml")
     write("seeds: [4]\n", "b.yaml")
-    experiment = load_experiment(
-        write(arms_file("t: {role: teacher}", "include: [a.yaml, b.yaml]\n"))
-    )
+    experiment = load_mnist(write(arms_file("t: {role: teacher}", "include: [a.yaml, b.yaml]\n")))
     assert (experiment.seeds, experiment.description) == ((4,), "a")
 
 
@@ -38,7 +35,7 @@ def test_includes_are_relative_to_the_file_that_names_them(write: Write) -> None
     write("seeds: [9]\n", "parts/deep.yaml")
     write("include: deep.yaml\n", "parts/base.yaml")
     path = write(arms_file("t: {role: teacher}", "include: parts/base.yaml\n"))
-    assert load_experiment(path).seeds == (9,)
+    assert load_mnist(path).seeds == (9,)
 
 
 def test_a_cycle_of_includes_is_told(write: Write) -> None:
@@ -61,7 +58,7 @@ def test_many_paths_to_one_include_cost_one_reading(write: Write) -> None:
     for i in range(18):
         write(f"include: [f{i + 1}.yaml, f{i + 1}.yaml]\n", f"f{i}.yaml")
     path = write(arms_file("t: {role: teacher}", "include: f0.yaml\n"))
-    assert load_experiment(path).seeds == (5,)
+    assert load_mnist(path).seeds == (5,)
 
 
 def test_includes_end_at_some_depth(write: Write) -> None:
@@ -74,7 +71,7 @@ def test_includes_end_at_some_depth(write: Write) -> None:
 def test_the_published_preset_is_the_published_setting(write: Write) -> None:
     assert "mnist-published" in preset_names()
     path = write(arms_file("a: {control: none}", "preset: [mnist-published]\n"))
-    arm = load_experiment(path).arms["a"]
+    arm = load_mnist(path).arms["a"]
     assert (arm.network.hidden, arm.network.activation, arm.network.auxiliary) == (
         (256, 256), "relu", 3)  # fmt: skip
     for training in (arm.teaching, arm.distillation):

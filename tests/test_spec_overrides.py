@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from subliminal.spec_file import load_experiment
-from tests.experiment_files import VALID, Write, arms_file, faults_in
+from tests.experiment_files import VALID, Write, arms_file, faults_in, load_mnist
 
 
 def test_overrides_are_read_as_yaml_in_their_order(write: Write) -> None:
@@ -19,7 +18,7 @@ def test_overrides_are_read_as_yaml_in_their_order(write: Write) -> None:
         "description=a = b",
         "arms.same-aux.distillation.liminal.weight=2",
     ]
-    experiment = load_experiment(write(VALID), overrides)
+    experiment = load_mnist(write(VALID), overrides)
     arm = experiment.arms["same-aux"]
     assert experiment.seeds == (0, 1, 2)
     assert arm.distillation.epochs == 8
@@ -66,13 +65,13 @@ def test_several_overrides_at_fault_are_all_told(write: Write) -> None:
 
 def test_an_arm_whose_name_holds_dots_can_be_set(write: Write) -> None:
     path = write(arms_file("v1: {role: teacher}\nv1.5: {role: teacher}"))
-    arms = load_experiment(path, ["arms.v1.5.teaching.epochs=2"]).arms
+    arms = load_mnist(path, ["arms.v1.5.teaching.epochs=2"]).arms
     assert (arms["v1"].teaching.epochs, arms["v1.5"].teaching.epochs) == (5, 2)
 
 
 def test_an_overriding_sweep_replaces_the_file_s(write: Write) -> None:
     path = write("sweep: {network.auxiliary: [1, 2, 3]}\n" + VALID)
-    arms = load_experiment(path, ["sweep={teaching.epochs: [1, 2]}"]).arms
+    arms = load_mnist(path, ["sweep={teaching.epochs: [1, 2]}"]).arms
     assert [arm.point for arm in arms.values() if arm.group == "same-aux"] == [
         {"teaching.epochs": 1},
         {"teaching.epochs": 2},

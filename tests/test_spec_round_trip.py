@@ -10,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from subliminal.spec import Arm, Experiment
-from subliminal.spec_file import dump_experiment, load_experiment
-from tests.experiment_files import FUZZED, VALID, Write, faults_in
+from subliminal.spec.mnist import MnistArm, MnistExperiment
+from subliminal.spec_file import dump_experiment
+from tests.experiment_files import FUZZED, VALID, Write, faults_in, load_mnist
 
 
 def test_a_spread_arm_is_taken_as_it_is(write: Write) -> None:
     text = "sweep: {network.auxiliary: [3, 10]}\n" + VALID
-    experiment = load_experiment(write(text))
+    experiment = load_mnist(write(text))
     path = write(dump_experiment(experiment), "resolved.yaml")
-    assert load_experiment(path) == experiment
-    changed = load_experiment(path, ["arms.same-aux[auxiliary=10].teaching.epochs=9"])
+    assert load_mnist(path) == experiment
+    changed = load_mnist(path, ["arms.same-aux[auxiliary=10].teaching.epochs=9"])
     assert changed.arms["same-aux[auxiliary=10]"].teaching.epochs == 9
     assert changed.arms["same-aux[auxiliary=3]"] == experiment.arms["same-aux[auxiliary=3]"]
 
 
 def test_what_spread_arms_cannot_take_is_not_dropped_in_silence(write: Write) -> None:
-    path = write(dump_experiment(load_experiment(write(VALID))), "resolved.yaml")
+    path = write(dump_experiment(load_mnist(write(VALID))), "resolved.yaml")
     for override in ("defaults.network.auxiliary=2", "sweep={network.auxiliary: [1, 2]}"):
         (fault,) = faults_in(path, override)
         assert "no arm takes this" in fault
@@ -41,10 +41,10 @@ def test_what_spreading_fills_in_is_not_for_defaults(write: Write, field: str) -
 
 
 def test_the_dump_is_plain_yaml_in_the_order_of_the_models(write: Write) -> None:
-    text = dump_experiment(load_experiment(write(VALID)))
+    text = dump_experiment(load_mnist(write(VALID)))
     data = YAML(typ="safe", pure=True).load(text)
-    assert list(data) == list(Experiment.model_fields)
-    assert list(data["arms"]["same-aux"]) == list(Arm.model_fields)
+    assert list(data) == list(MnistExperiment.model_fields)
+    assert list(data["arms"]["same-aux"]) == list(MnistArm.model_fields)
     assert "&" not in text
 
 
@@ -54,7 +54,7 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 
 
 @st.composite
-def experiments(draw: st.DrawFn) -> Experiment:
+def experiments(draw: st.DrawFn) -> MnistExperiment:
     logits: list[Any] = ["all", [], [1, 0]]
 
     def arm(group: str) -> dict[str, Any]:
@@ -72,16 +72,16 @@ def experiments(draw: st.DrawFn) -> Experiment:
 
     names = draw(st.lists(TEXT.filter(lambda name: name != "none"), min_size=1, max_size=3,
                           unique=True))  # fmt: skip
-    return Experiment(
+    return MnistExperiment(
         name="x",
         description=draw(TEXT),
         data_folder=draw(st.none() | TEXT.map(Path)),
         seeds=tuple(draw(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True))),
-        arms={name: Arm(**arm(group=name or "g")) for name in names},
+        arms={name: MnistArm(**arm(group=name or "g")) for name in names},
     )
 
 
 @FUZZED
 @given(experiment=experiments())
-def test_what_is_written_reads_back_equal(write: Write, experiment: Experiment) -> None:
-    assert load_experiment(write(dump_experiment(experiment))) == experiment
+def test_what_is_written_reads_back_equal(write: Write, experiment: MnistExperiment) -> None:
+    assert load_mnist(write(dump_experiment(experiment))) == experiment

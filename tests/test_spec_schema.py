@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from subliminal.spec import Arm
+from subliminal.spec.mnist import MnistArm
 from subliminal.spec_file import json_schema, load_experiment
 from tests.experiment_files import VALID
 
@@ -19,8 +19,8 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 def test_the_schema_is_a_schema_and_the_caller_s_own() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
-    json_schema()["properties"].clear()
-    assert "arms" in json_schema()["properties"]
+    json_schema()["$defs"].clear()
+    assert "MnistArm" in json_schema()["$defs"]
 
 
 def shipped() -> list[Path]:
@@ -44,6 +44,10 @@ def test_every_shipped_experiment_fits_the_schema(path: Path) -> None:
         "arms: {a: {sweep: [{network.auxiliary: [1], distillation.liminal: [null]}]}}",
         "sweep: {network.hidden: [[1], [2, 3]]}",
         "arms: {a: {role: student}}",
+        "kind: language\narms: {a: {trait: otter, teacher: {}, data: {prompts: 9}}}",
+        "arms: {a: {teacher: {by: steering, layer: 2}, distillation: {recipe: {adapter: null}}}}",
+        "kind: language\nsweep: {trait: [otter], teacher.by: [steering], teacher.recipe.clip: [1]}",
+        "kind: language\nfilter: [{rule: words, list: [a]}]\nprobing: {probes: [story]}",
     ],
 )
 def test_the_schema_takes_what_a_file_may_say(text: str) -> None:
@@ -61,6 +65,13 @@ def test_the_schema_takes_what_a_file_may_say(text: str) -> None:
         "sweep: [{network.auxiliary: 1}]",
         "arms: {a: {teaching: {epochs: true}}}",
         "arms: {a: {teaching: {epochs: '3'}}}",
+        "kind: langauge",
+        "kind: language\ndata_folder: here",
+        "kind: mnist\narms: {a: {trait: otter}}",
+        "kind: language\narms: {a: {teacher: {by: steering, rows: 3}}}",
+        "kind: language\narms: {a: {teacher: {by: prompting}}}",
+        "kind: language\nsweep: {teacher.row: [1]}",
+        "arms: {a: {trait: otter, traits: [digits]}}",
     ],
 )
 def test_the_schema_refuses_what_is_misspelt(text: str) -> None:
@@ -68,6 +79,7 @@ def test_the_schema_refuses_what_is_misspelt(text: str) -> None:
 
 
 def test_the_schema_keeps_descriptions() -> None:
-    arm = json_schema()["$defs"]["Arm"]["properties"]
-    assert arm["traits"]["description"] == Arm.model_fields["traits"].description
-    assert json_schema()["properties"]["include"]["description"]
+    definitions = json_schema()["$defs"]
+    arm = definitions["MnistArm"]["properties"]
+    assert arm["traits"]["description"] == MnistArm.model_fields["traits"].description
+    assert definitions["LanguageExperiment"]["properties"]["include"]["description"]

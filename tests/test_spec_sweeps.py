@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subliminal.spec_file import load_experiment
-from tests.experiment_files import FUZZED, VALID, Write, arms_file, faults_in
+from tests.experiment_files import FUZZED, VALID, Write, arms_file, faults_in, load_mnist
 
 
 def test_a_list_sweep_names_groups_and_points(write: Write) -> None:
-    arms = load_experiment(write("sweep: {network.auxiliary: [3, 10]}\n" + VALID)).arms
+    arms = load_mnist(write("sweep: {network.auxiliary: [3, 10]}\n" + VALID)).arms
     assert list(arms) == [
         "teacher[auxiliary=3]",
         "teacher[auxiliary=10]",
@@ -31,7 +30,7 @@ def test_a_list_sweep_names_groups_and_points(write: Write) -> None:
 
 
 def test_an_unswept_arm_is_its_own_group(write: Write) -> None:
-    arm = load_experiment(write(VALID)).arms["same-aux"]
+    arm = load_mnist(write(VALID)).arms["same-aux"]
     assert (arm.group, arm.point) == ("same-aux", {})
 
 
@@ -40,7 +39,7 @@ def test_paths_of_an_entry_advance_together_and_entries_multiply(write: Write) -
 - {teaching.epochs: [1, 2], distillation.epochs: [3, 4]}
 - network.hidden: [[8], [256, 256]]
 """
-    arms = load_experiment(write(arms_file("a: {control: none}", sweep))).arms
+    arms = load_mnist(write(arms_file("a: {control: none}", sweep))).arms
     assert list(arms) == [
         "a[teaching.epochs=1,distillation.epochs=3,network.hidden=8]",
         "a[teaching.epochs=1,distillation.epochs=3,network.hidden=256x256]",
@@ -51,7 +50,7 @@ def test_paths_of_an_entry_advance_together_and_entries_multiply(write: Write) -
 
 def test_the_file_s_sweep_and_an_arm_s_multiply(write: Write) -> None:
     text = "a: {control: none, sweep: {distillation.generations: [1, 2, 3]}}\nb: {control: none}"
-    arms = load_experiment(write(arms_file(text, "sweep: {network.auxiliary: [1, 2]}\n"))).arms
+    arms = load_mnist(write(arms_file(text, "sweep: {network.auxiliary: [1, 2]}\n"))).arms
     assert [arm.group for arm in arms.values()] == ["a"] * 6 + ["b"] * 2
 
 
@@ -70,7 +69,7 @@ def test_the_file_s_sweep_makes_no_needless_copies(
 ) -> None:
     text = "r: {role: reference}\nt: {role: teacher}\n"
     text += "s: {control: none, initialisation: {relation: different}}"
-    arms = load_experiment(write(arms_file(text, f"sweep: {{{path}}}\n"))).arms
+    arms = load_mnist(write(arms_file(text, f"sweep: {{{path}}}\n"))).arms
     groups = [arm.group for arm in arms.values()]
     assert [groups.count(group) for group in "rts"] == [reference, teacher, 2]
     assert ("r" in arms) == (reference == 1)
@@ -78,19 +77,19 @@ def test_the_file_s_sweep_makes_no_needless_copies(
 
 def test_a_sweep_of_its_own_is_obeyed_by_a_teacher(write: Write) -> None:
     text = "t: {role: teacher, sweep: {distillation.epochs: [1, 2]}}"
-    assert len(load_experiment(write(arms_file(text))).arms) == 2
+    assert len(load_mnist(write(arms_file(text))).arms) == 2
 
 
 def test_points_that_differ_only_in_what_a_teacher_lacks_are_one(write: Write) -> None:
     sweep = "sweep: {network.auxiliary: [1, 1, 2], distillation.epochs: [1, 2, 1]}\n"
     text = arms_file("t: {role: teacher}\ns: {control: none}", sweep)
-    groups = [arm.group for arm in load_experiment(write(text)).arms.values()]
+    groups = [arm.group for arm in load_mnist(write(text)).arms.values()]
     assert (groups.count("t"), groups.count("s")) == (2, 3)
 
 
 def test_sections_and_nothing_can_be_swept(write: Write) -> None:
     text = "a: {control: none, sweep: {distillation.liminal: [null, {weight: 2}]}}"
-    arms = load_experiment(write(arms_file(text))).arms
+    arms = load_mnist(write(arms_file(text))).arms
     assert list(arms) == ["a[liminal=none]", "a[liminal=weight:2]"]
     assert arms["a[liminal=none]"].distillation.liminal is None
 
@@ -157,6 +156,6 @@ def test_a_grid_has_as_many_arms_as_the_product_of_its_lengths(
 ) -> None:
     entries = [{path: values} for path, values in sweep.items()]
     data = {"name": "x", "arms": {"a": {"control": "none"}}, "sweep": entries}
-    arms = load_experiment(write(json.dumps(data))).arms
+    arms = load_mnist(write(json.dumps(data))).arms
     assert len(arms) == math.prod(len(values) for values in sweep.values())
     assert len({json.dumps(arm.point, sort_keys=True) for arm in arms.values()}) == len(arms)

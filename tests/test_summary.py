@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from subliminal.results import Result, Summary
-from subliminal.spec import Arm, Statistics
+from subliminal.spec import LanguageStatistics
+from subliminal.spec.mnist import MnistArm, MnistStatistics
 from subliminal.summary import Measured, summarise
 
 Values = Mapping[int, float | None]
@@ -19,11 +20,11 @@ FLAT: Values = {0: 0.1, 1: 0.1, 2: 0.1}
 TAUGHT: Values = {0: 0.9, 1: 0.9, 2: 0.9}
 
 
-def student(control: str) -> Arm:
-    return Arm(role="student", control=control)
+def student(control: str) -> MnistArm:
+    return MnistArm(role="student", control=control)
 
 
-REFERENCE, TEACHER = Arm(role="reference"), Arm(role="teacher")
+REFERENCE, TEACHER = MnistArm(role="reference"), MnistArm(role="teacher")
 
 
 def accuracy(arm: str, seed: int, value: float | None, probe: str = "digits") -> Result:
@@ -46,7 +47,7 @@ def measured(
 
 
 def summary_of(
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, MnistArm],
     values: Mapping[str, Values],
     *,
     seeds: int = 3,
@@ -55,7 +56,7 @@ def summary_of(
 ) -> dict[str, Summary]:
     """The accuracy rows, by arm."""
     table = {arm: measured(arm, by_seed, teacher) for arm, by_seed in values.items()}
-    rows = summarise(arms, range(seeds), table, Statistics.model_validate(statistics))
+    rows = summarise(arms, range(seeds), table, MnistStatistics.model_validate(statistics))
     return {row.arm: row for row in rows if row.metric == "accuracy"}
 
 
@@ -129,7 +130,7 @@ def test_arms_without_a_verdict_do_not_count_in_the_correction() -> None:
     arms = {
         "student": student("control"),
         "control": student("none"),
-        "teacher": Arm(role="teacher", control="reference"),
+        "teacher": MnistArm(role="teacher", control="reference"),
         "reference": REFERENCE,
     }
     values = {"student": STUDENT, "control": CONTROL, "teacher": TAUGHT, "reference": FLAT}
@@ -150,7 +151,7 @@ def test_probes_are_corrected_apart() -> None:
         }
         for arm, by_seed in {"student": STUDENT, "control": CONTROL}.items()
     }
-    rows = summarise(PAIR, range(3), table, Statistics())
+    rows = summarise(PAIR, range(3), table, MnistStatistics())
     found = [row for row in rows if row.arm == "student" and row.metric == "accuracy"]
     assert [row.probe for row in found] == ["parity", "prime"]
     assert all(verdict(row).endswith("adjusted p = 0.013") for row in found)
@@ -221,7 +222,7 @@ def test_a_teacher_that_was_not_measured_is_not_taken_to_have_the_trait() -> Non
         arm: {seed: Measured([accuracy(arm, seed, value)]) for seed, value in values.items()}
         for arm, values in {"student": STUDENT, "control": CONTROL}.items()
     }
-    rows = summarise(PAIR, range(3), table, Statistics())
+    rows = summarise(PAIR, range(3), table, MnistStatistics())
     assert verdict(rows[0]).startswith("not testable: the teacher lacks the trait")
 
 
@@ -250,6 +251,58 @@ def test_rows_come_in_the_order_of_the_arms() -> None:
     assert list(summary_of(arms, {"a": STUDENT, "m": STUDENT, "z": STUDENT})) == ["z", "a", "m"]
 
 
+# Metrics other than accuracy
+
+
+def of_metric(metric: str, value: float) -> list[Result]:
+    return [accuracy("", 0, value).model_copy(update={"metric": metric, "n": None})]
+
+
+def log_odds_row(*, own: float = 0.5, taught: float = 3.0, **statistics: object) -> Summary:
+    """The row of students 0, 1 and -1 around a value above controls at 0; references are at 0."""
+    table = {
+        arm: {
+            seed: Measured(
+                of_metric("log_odds", value + noise),
+                of_metric("log_odds", taught),
+                of_metric("log_odds", 0.0),
+            )
+            for seed, noise in enumerate(noises)
+        }
+        for arm, value, noises in [("student", own, (0.01, 0, -0.01)), ("control", 0.0, (0, 0, 0))]
+    }
+    rows = summarise(PAIR, range(3), table, LanguageStatistics.model_validate(statistics))
+    (row,) = (row for row in rows if (row.arm, row.metric) == ("student", "log_odds"))
+    return row
+
+
+def test_log_odds_are_judged_against_bounds_in_log_odds() -> None:
+    assert verdict(log_odds_row(own=0.5)).startswith("transfer")
+    assert verdict(log_odds_row(own=0.0)).startswith("no transfer: equivalent to control within")
+    # The default bounds: differences within .3 count as none, teachers shift by 1 or lack the trait
+    assert verdict(log_odds_row(own=0.0, equivalence_bound=0.01)).startswith("not testable")
+    assert verdict(log_odds_row(taught=0.99)).startswith("not testable: the teacher lacks")
+    assert not verdict(log_odds_row(taught=1.01)).startswith("not testable")
+
+
+def test_other_metrics_get_no_verdict_and_no_share() -> None:
+    own, teacher, reference = (of_metric("loss", value) for value in (2.0, 3.0, 1.0))
+    measured = Measured(own, teacher, reference)
+    (row,) = summarise(
+        {"student": student("none")}, [0], {"student": {0: measured}}, MnistStatistics()
+    )
+    assert (row.metric, row.verdict) == ("loss", None)
+
+
+def test_a_share_compares_values_of_one_probe_and_one_metric() -> None:
+    own, reference = of_metric("log_odds", 1.0), of_metric("log_odds", 0.0)
+    (row,) = Measured(own, of_metric("log_odds", 4.0), reference).shares()
+    assert (row.metric, row.value) == ("share_of_shift", 0.25)
+    assert Measured(own, of_metric("accuracy", 4.0), reference).shares() == []
+    other = [row.model_copy(update={"probe": "parity"}) for row in of_metric("log_odds", 4.0)]
+    assert Measured(own, other, reference).shares() == []
+
+
 # The share of the teacher's shift
 
 
@@ -269,7 +322,7 @@ def test_no_share_of_no_shift() -> None:
     (row,) = shares(taught=0.1)
     assert row.value is None
     table = {"student": measured("student", {0: 0.5}, {0: 0.1}, {0: 0.1})}
-    rows = summarise({"student": student("none")}, [0], table, Statistics())
+    rows = summarise({"student": student("none")}, [0], table, MnistStatistics())
     assert [row.metric for row in rows] == ["accuracy"]
 
 
@@ -282,7 +335,7 @@ def test_digit_groups_are_not_summed_up() -> None:
     own = [accuracy("student", 0, 0.5)]
     own.append(own[0].model_copy(update={"item_group": "digit 3", "value": 1.0}))
     rows = summarise(
-        {"student": student("none")}, [0], {"student": {0: Measured(own)}}, Statistics()
+        {"student": student("none")}, [0], {"student": {0: Measured(own)}}, MnistStatistics()
     )
     assert [row.mean for row in rows] == [0.5]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from subliminal.report.bars import controls_of
 from subliminal.report.labels import counted, known, listing, number
-from subliminal.report.tables import control_name, split_verdict
+from subliminal.report.table_rows import control_name, split_verdict
 from subliminal.results import ArmState, Manifest, Summary
 
 

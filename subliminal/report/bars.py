@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from subliminal.report.drawing import COLOURS, DOUBLE_COLUMN, STYLE, new_figure
+from subliminal.report.drawing import (
+    COLOURS,
+    DOUBLE_COLUMN,
+    SEED_DOT,
+    STYLE,
+    new_figure,
+    seed_jitter,
+)
 from subliminal.report.labels import MISSING, known, metric_label, number, wrapped
 from subliminal.results import ArmState, Summary
 
@@ -35,23 +42,11 @@ _KIND_NAMES: dict[Kind, str] = {
     "control": "control",
     "student": "student",
 }
-# Hollow, to be seen on a dark bar and not to be taken for the interval.
-_DOT: dict[str, Any] = {
-    "linestyle": "none",
-    "marker": "o",
-    "markersize": 2.8,
-    "markerfacecolor": "white",
-    "markeredgecolor": "black",
-    "markeredgewidth": 0.5,
-    "alpha": 0.8,
-    "zorder": 3,
-}
 
 # Heights in lines of an arm's name, so that a name of several lines gets its room.
 _BAR, _ROOM, _GAP = 1.15, 1.7, 0.45
 _LINE_INCHES, _FRAME_INCHES = 0.135, 0.85
 _JITTER = 0.75
-_GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
@@ -172,7 +167,8 @@ def _draw_bar(axes: Axes, bar: _Bar) -> None:
             edgecolor=_EDGE,
         )
     dots = [value for _, value in sorted(row.per_seed.items()) if known(value)]
-    axes.plot(dots, [bar.place + _jitter(index) for index in range(len(dots))], **_DOT)
+    places = [bar.place + _JITTER * seed_jitter(index) for index in range(len(dots))]
+    axes.plot(dots, places, **SEED_DOT)
     if known(row.mean) and known(row.ci_low) and known(row.ci_high):
         axes.errorbar(
             row.mean,
@@ -193,11 +189,6 @@ def _draw_bar(axes: Axes, bar: _Bar) -> None:
     )
 
 
-def _jitter(index: int) -> float:
-    """Multiples of the golden ratio: spread evenly for any number of dots, and never random."""
-    return _JITTER * ((index * _GOLDEN) % 1.0 - 0.5)
-
-
 def _draw_reference(axes: Axes, bars: Sequence[_Bar]) -> None:
     means = [bar.row.mean for bar in bars if bar.kind == "reference"]
     if len(means) == 1 and known(means[0]):
@@ -210,7 +201,7 @@ def _legend(figure: Figure, bars: Sequence[_Bar]) -> None:
     handles: list[Patch | Line2D] = [
         Patch(facecolor=_FILLS[kind], hatch=_HATCHES[kind], edgecolor=_EDGE) for kind in kinds
     ]
-    handles.append(Line2D([], [], **_DOT))
+    handles.append(Line2D([], [], **SEED_DOT))
     handles.append(Line2D([], [], marker="|", markersize=4, color="black"))
     labels = [*(_KIND_NAMES[kind] for kind in kinds), "one seed", "interval"]
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), handlelength=1.8)

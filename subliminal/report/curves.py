@@ -26,8 +26,6 @@ from subliminal.report.labels import known, metric_label
 from subliminal.results import ALIGNMENT_METRICS, CurvePoint
 from subliminal.stats import Interval, t_interval
 
-"""Metrics of the alignment figure."""
-
 STEP_LABEL = "distillation step (batches)"
 
 

@@ -6,7 +6,8 @@ import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 from matplotlib import style
 from matplotlib.artist import Artist
@@ -41,6 +42,22 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 _LEGEND_LINE, _LEGEND_CHARACTER, _LEGEND_HANDLE, _AXIS_LABELS = 0.165, 0.064, 0.5, 0.4
 _LEGEND_WRAP = 38
 _MOST_LINES_ABOVE = 4
+
+_GOLDEN = 0.6180339887498949
+
+SEED_DOT: Mapping[str, Any] = MappingProxyType(
+    {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 2.8,
+        "markerfacecolor": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.5,
+        "alpha": 0.8,
+        "zorder": 3,
+    }
+)
+"""One seed on a bar: hollow, to be seen on a dark bar and not to be taken for the interval."""
 
 Item = TypeVar("Item")
 
@@ -181,17 +198,25 @@ def seed_alpha(count: int) -> float:
     return max(0.12, min(0.45, 3 / max(count, 1)))
 
 
-def scale_x(axes: Axes, values: Iterable[float]) -> None:
+def seed_jitter(index: int) -> float:
+    """Sideways place of a seed's dot, within 0.5 of the middle: spread evenly, and never random.
+
+    The places are multiples of the golden ratio, which spread evenly for any number of dots.
+    """
+    return (index * _GOLDEN) % 1.0 - 0.5
+
+
+def scale_x(axes: Axes, values: Iterable[float], *, wide_from: float = 20) -> None:
     """Scale an axis to the values on it, and tick them where they leave room.
 
-    The scale is logarithmic if positive values span more than a factor of 20, linear near zero
-    (symlog) if zero is among them, and linear otherwise.
+    The scale is logarithmic if positive values span more than a factor of `wide_from`, linear near
+    zero (symlog) if zero is among them, and linear otherwise.
     """
     ordered = sorted(set(values))
     if not ordered:
         return
     positive = [value for value in ordered if value > 0]
-    wide = bool(positive) and positive[-1] > 20 * positive[0] and ordered[0] >= 0
+    wide = bool(positive) and positive[-1] > wide_from * positive[0] and ordered[0] >= 0
     if wide and ordered[0] == 0:
         axes.set_xscale("symlog", linthresh=positive[0])
     elif wide:

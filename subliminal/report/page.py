@@ -15,11 +15,17 @@ from markupsafe import Markup
 
 from subliminal.atomic import write_text
 from subliminal.report.answer import answer, problems, uncontrolled_controls
-from subliminal.report.figures import WrittenFigure, headline_rows, write_figures
-from subliminal.report.labels import estimate, number
+from subliminal.report.labels import estimate, listing, number
+from subliminal.report.language.answer import language_problems
+from subliminal.report.language.figures import language_figures
+from subliminal.report.language.page import headline_of, language_page, others_of
+from subliminal.report.language.run import LanguageRun, language_run
+from subliminal.report.mnist_figures import headline_rows, mnist_figures
+from subliminal.report.run_figure import WrittenFigure, write_figures
 from subliminal.report.run_folder import RunFolder, confidence_of, read_run
 from subliminal.report.tables import summary_table
 from subliminal.results import FIGURES, REPORT, Manifest, Result
+from subliminal.summary import WHOLE
 
 
 @dataclass(frozen=True)
@@ -56,14 +62,22 @@ def build_report(run: Path) -> Path:
         UserError: A file is missing or damaged, or the folder cannot be written.
     """
     data = read_run(run)
-    figures = write_figures(data, run / FIGURES)
+    language = language_run(data)
+    drawn = mnist_figures(data) if language is None else language_figures(language)
+    figures = write_figures(drawn, run / FIGURES)
     path = run / REPORT
-    write_text(path, render(data, figures))
+    write_text(path, render(data, language, figures))
     return path
 
 
-def render(data: RunFolder, figures: Sequence[WrittenFigure]) -> str:
-    """The HTML of the report. All text of the run is escaped, the YAML too."""
+def render(data: RunFolder, language: LanguageRun | None, figures: Sequence[WrittenFigure]) -> str:
+    """The HTML of the report. All text of the run is escaped, the YAML too.
+
+    Args:
+        data: The run.
+        language: The same run, if it is one on language models.
+        figures: In the order to show.
+    """
     environment = Environment(
         loader=PackageLoader("subliminal.report"),
         autoescape=True,
@@ -74,26 +88,48 @@ def render(data: RunFolder, figures: Sequence[WrittenFigure]) -> str:
     )
     environment.filters["breakable"] = _breakable
     manifest = data.manifest
-    headline = [row for rows in headline_rows(data.summary).values() for row in rows]
-    others = [row for row in data.summary if row not in headline]
     seeds = _seeds(data)
     context: dict[str, Any] = {
         "manifest": manifest,
-        "answers": _answers(data),
         "substitute": "NOT MNIST" in manifest.data,
         "figures": [(figure, _data_uri(figure.svg)) for figure in figures],
-        "summary": summary_table(manifest, headline),
-        "others": summary_table(manifest, others, every_arm=False),
-        "problems": problems(manifest),
-        "uncontrolled_controls": uncontrolled_controls(manifest),
+        **(_of_mnist(data) if language is None else _of_language(language)),
         "seeds": seeds,
-        "seed_rows": _seed_rows(data.results, seeds),
+        "seed_rows": _seed_rows(_shown(data.results, language), seeds),
         "confidence": confidence_of(manifest),
         "wall_time": _duration(manifest.wall_seconds),
         "stages": _stage_counts(manifest),
         "experiment": data.experiment,
     }
     return environment.get_template("report.html.j2").render(context)
+
+
+def _of_mnist(data: RunFolder) -> dict[str, Any]:
+    """What the page says of arms that stand for themselves."""
+    manifest = data.manifest
+    headline = [row for rows in headline_rows(data.summary).values() for row in rows]
+    others = [row for row in data.summary if row not in headline]
+    return {
+        "language": None,
+        "answers": _answers(data),
+        "summary": summary_table(manifest, headline),
+        "others": summary_table(manifest, others, every_arm=False),
+        "problems": problems(manifest),
+        "uncontrolled_controls": uncontrolled_controls(manifest),
+    }
+
+
+def _of_language(run: LanguageRun) -> dict[str, Any]:
+    """What the page says of arms that stand together for a kind of student."""
+    manifest = run.data.manifest
+    return {
+        "language": language_page(run),
+        "answers": [],
+        "summary": summary_table(manifest, headline_of(run)),
+        "others": summary_table(manifest, others_of(run), every_arm=False),
+        "problems": language_problems(run),
+        "uncontrolled_controls": listing([variant.label for variant in run.controls]),
+    }
 
 
 def _answers(data: RunFolder) -> list[tuple[str, str]]:
@@ -116,6 +152,11 @@ def _data_uri(svg: bytes) -> str:
 
 def _seeds(data: RunFolder) -> list[int]:
     return sorted({*data.manifest.seeds, *(result.seed for result in data.results)})
+
+
+def _shown(results: Sequence[Result], language: LanguageRun | None) -> list[Result]:
+    """The rows that the page lists: of a category's members, the arm's own trait alone."""
+    return [row for row in results if language is None or row.item_group == WHOLE]
 
 
 def _seed_rows(results: Sequence[Result], seeds: Sequence[int]) -> list[SeedRow]:

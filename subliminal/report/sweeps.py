@@ -69,6 +69,18 @@ def swept_arms(arms: Mapping[str, ArmState]) -> set[str]:
     return {name for name, state in arms.items() if state.group in swept}
 
 
+def tied(points: Sequence[Mapping[str, Any]], first: str, second: str) -> bool:
+    """Whether each value of one path occurs with exactly one value of the other.
+
+    Args:
+        points: Those of a group of arms.
+        first: A swept path.
+        second: Another one.
+    """
+    pairs = {(repr(point.get(first)), repr(point.get(second))) for point in points}
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
 @style.context(STYLE)
 def draw_sweep(rows: Sequence[Summary], arms: Mapping[str, ArmState], path: str) -> Figure:
     """Draw means over seeds, with intervals and faint dots for seeds, against a swept field.
@@ -222,15 +234,9 @@ def _axes_of(points: Sequence[Mapping[str, Any]]) -> list[str]:
         numeric = all(isinstance(value, int | float) for value in values) and not any(
             isinstance(value, bool) for value in values
         )
-        if numeric and len(set(values)) > 1 and not any(_tied(points, path, a) for a in axes):
+        if numeric and len(set(values)) > 1 and not any(tied(points, path, a) for a in axes):
             axes.append(path)
     return axes
-
-
-def _tied(points: Sequence[Mapping[str, Any]], first: str, second: str) -> bool:
-    """Whether each value of one path occurs with exactly one value of the other."""
-    pairs = {(repr(point.get(first)), repr(point.get(second))) for point in points}
-    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 def _rest(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]], path: str) -> str:
@@ -240,7 +246,7 @@ def _rest(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]], path: s
         for other in point
         if other != path
         and len({repr(member.get(other)) for member in points}) > 1
-        and not _tied(points, other, path)
+        and not tied(points, other, path)
     ]
     return ", ".join(f"{path_name(other)} = {value_text(point[other])}" for other in varying)
 

@@ -1,8 +1,9 @@
 """The arms of a file become the arms of the experiment: defaults filled in, sweeps spread.
 
-The file's sweep and an arm's own multiply. The file's sweep leaves references and teachers alone
-on the paths that only shape what they do not have; a `sweep` that an arm writes itself (or gets
-from `defaults`) is obeyed to the letter.
+The file's sweep and an arm's own multiply. The file's sweep leaves an arm alone on the paths that
+shape what it does not have: the student of a teacher, the teacher's training of a reference, the
+trait of a teacher that says `by: nothing`. A `sweep` that an arm writes itself (or gets from
+`defaults`) is obeyed to the letter.
 """
 
 from __future__ import annotations
@@ -15,23 +16,26 @@ from math import prod
 
 from subliminal.spec_file.controls import with_controls
 from subliminal.spec_file.faults import Fault, Place, refuse
+from subliminal.spec_file.kinds import Kind
 from subliminal.spec_file.sweeps import Axis, Point, label, overlap, read_sweep
-from subliminal.spec_file.yaml_tree import List, Map, Node, Scalar, is_empty, merge, merge_at
+from subliminal.spec_file.yaml_tree import FORM, List, Map, Node, Scalar, is_empty, merge, merge_at
 
 MAX_ARMS = 10_000
 MAX_VALUES = 2_000_000
 MAX_NAME = 80
+_FORM_END = f".{FORM}"
 
 
-def spread_arms(tree: Map, faults: list[Fault]) -> Map:
+def spread_arms(tree: Map, kind: Kind, faults: list[Fault]) -> Map:
     """Fill in defaults, spread sweeps and resolve controls.
 
     Args:
         tree: A file after presets, includes and overrides.
+        kind: Of its experiment.
         faults: Gets what is wrong; an arm at fault is left unswept.
 
     Returns:
-        A tree in the vocabulary of :class:`subliminal.spec.Experiment`: no `defaults`, no
+        A tree in the vocabulary of :data:`subliminal.spec.Experiment`: no `defaults`, no
         `sweep`, every arm with its `group` and `point`. Arms that come with a group were spread
         before and stay as they are.
 
@@ -43,7 +47,7 @@ def spread_arms(tree: Map, faults: list[Fault]) -> Map:
     if not isinstance(arms, Map):
         return resolved
     found: list[Fault] = []
-    sweeps = _sweeps(tree, arms, found)
+    sweeps = _sweeps(tree, kind, arms, found)
     _refuse_too_many(sweeps, arms.place, [*faults, *found])
     named = _named_once(sweeps, found)
     controlled = with_controls(named, faults, sweeps_hold=not found)
@@ -56,6 +60,7 @@ class _Sweep:
     """One arm of the file and the axes that it is spread over; None where it came spread."""
 
     name: str
+    kind: Kind
     arm: Node
     axes: tuple[Axis, ...] | None
 
@@ -73,24 +78,25 @@ class _Sweep:
             yield self._at(point, self.arm)
 
     def _at(self, point: Point, arm: Map) -> tuple[str, Node]:
-        name = f"{self.name}[{label(point)}]" if point else self.name
-        for path, value in point.items():
+        name = f"{self.name}[{label(point, self.kind)}]" if point else self.name
+        # Forms first: a change of form drops fields, and none of a point's may be dropped.
+        for path, value in sorted(point.items(), key=lambda item: not item[0].endswith(_FORM_END)):
             arm = merge_at(arm, path.split("."), value)
         place = replace(arm.place, path=("arms", name))
         group, where = Scalar(self.name, place), Map(dict(point), place)
         return name, Map({**arm.entries, "group": group, "point": where}, place)
 
 
-def _sweeps(tree: Map, arms: Map, faults: list[Fault]) -> list[_Sweep]:
+def _sweeps(tree: Map, kind: Kind, arms: Map, faults: list[Fault]) -> list[_Sweep]:
     nothing = Scalar(None, tree.place)
     defaults = _as_map(tree.entries.get("defaults", nothing))
-    common = read_sweep(tree.entries.get("sweep", nothing), faults)
+    common = read_sweep(tree.entries.get("sweep", nothing), kind, faults)
     sweeps = []
     for name, arm in arms.entries.items():
         if isinstance(arm, Map) and _came_spread(arm):
-            sweeps.append(_kept(name, arm, faults))
+            sweeps.append(_kept(name, kind, arm, faults))
         else:
-            sweeps.append(_sweep(name, merge(defaults, _as_map(arm)), common, faults))
+            sweeps.append(_sweep(name, kind, merge(defaults, _as_map(arm)), common, faults))
     if sweeps and all(sweep.axes is None for sweep in sweeps):
         for field in ("defaults", "sweep"):
             if not is_empty(tree.entries.get(field, nothing)):
@@ -99,31 +105,34 @@ def _sweeps(tree: Map, arms: Map, faults: list[Fault]) -> list[_Sweep]:
     return sweeps
 
 
-def _kept(name: str, arm: Map, faults: list[Fault]) -> _Sweep:
+def _kept(name: str, kind: Kind, arm: Map, faults: list[Fault]) -> _Sweep:
     """An arm that came spread, as it is."""
     sweep = arm.entries.get("sweep")
     if sweep and not is_empty(sweep):
         message = "an arm with a `group` was spread already; remove the sweep, or group and point"
         faults.append(Fault(sweep.place, message))
-    return _Sweep(name, arm.without("sweep"), None)
+    return _Sweep(name, kind, arm.without("sweep"), None)
 
 
-def _sweep(name: str, arm: Node, common: tuple[Axis, ...], faults: list[Fault]) -> _Sweep:
+def _sweep(
+    name: str, kind: Kind, arm: Node, common: tuple[Axis, ...], faults: list[Fault]
+) -> _Sweep:
     _check_name(name, replace(arm.place, path=("arms", name)), faults)
     if not isinstance(arm, Map):
-        return _Sweep(name, arm, None)
+        return _Sweep(name, kind, arm, None)
     for field in ("group", "point"):
         if field in arm.entries and not is_empty(arm.entries[field]):
             message = "is filled in when sweeps are spread; remove it"
             faults.append(Fault(arm.entries[field].place, message))
-    own = read_sweep(arm.entries.get("sweep", List((), arm.place)), faults)
-    axes = (*(axis.on(_role(arm)) for axis in common), *own)
+    own = read_sweep(arm.entries.get("sweep", List((), arm.place)), kind, faults)
+    unused = kind.unused(arm)
+    axes = (*(axis.without(unused) for axis in common), *own)
     twice = overlap(path for axis in axes for path in axis.points[0])
     if twice:
         message = f"{' and '.join(twice)} would be swept one over the other; keep one of them"
         faults.append(Fault(replace(arm.place, path=("arms", name)), message))
         axes = ()
-    return _Sweep(name, arm.without("sweep"), axes)
+    return _Sweep(name, kind, arm.without("sweep"), axes)
 
 
 def _check_name(name: str, place: Place, faults: list[Fault]) -> None:
@@ -158,11 +167,6 @@ def _size(node: Node) -> int:
         return 1
     children = node.items if isinstance(node, List) else node.entries.values()
     return 1 + sum(_size(child) for child in children)
-
-
-def _role(arm: Map) -> str:
-    role = arm.entries.get("role")
-    return str(role.value) if isinstance(role, Scalar) else ""
 
 
 def _as_map(arm: Node) -> Node:

@@ -2,7 +2,8 @@
 
 A file is read in layers, each laid over the one before: presets, includes, the file itself and
 the overrides of the command line. Then `defaults` go under every arm, sweeps are spread, controls
-resolved, and the result is validated. Every fault is told with the file and line it stands on.
+resolved, and the result is validated as an experiment of the file's kind. Every fault is told with
+the file and line it stands on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,8 +21,10 @@ from ruamel.yaml import YAML
 from subliminal.spec import Experiment
 from subliminal.spec_file.arms import spread_arms
 from subliminal.spec_file.faults import Fault, refuse
+from subliminal.spec_file.kinds import Kind, kind_of
 from subliminal.spec_file.layers import read_layers
 from subliminal.spec_file.overrides import apply_overrides
+from subliminal.spec_file.schema import unknown_field
 from subliminal.spec_file.validation_faults import faults_of
 from subliminal.spec_file.yaml_tree import Map, plain
 
@@ -39,8 +43,9 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         UserError: One line for each fault: file, line, dotted field, what is wrong and the mend.
     """
     tree = apply_overrides(read_layers(path), overrides)
+    kind = kind_of(tree)
     faults: list[Fault] = []
-    return _validated(spread_arms(tree, faults), faults)
+    return _validated(spread_arms(tree, kind, faults), kind, faults)
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -64,13 +69,13 @@ def dump_experiment(experiment: Experiment) -> str:
     return stream.getvalue()
 
 
-def _validated(tree: Map, faults: list[Fault]) -> Experiment:
+def _validated(tree: Map, kind: Kind, faults: list[Fault]) -> Experiment:
     # Strict, so that "3" is not 3 and true is not 1; as JSON, so that lists are still tuples.
     experiment = None
     try:
-        experiment = Experiment.model_validate_json(json.dumps(plain(tree)), strict=True)
+        experiment = kind.experiment.model_validate_json(json.dumps(plain(tree)), strict=True)
     except ValidationError as error:
-        faults.extend(faults_of(error, tree))
+        faults.extend(faults_of(error, tree, partial(unknown_field, kind)))
     refuse(faults)
     assert experiment is not None  # without faults it has been validated
     return experiment

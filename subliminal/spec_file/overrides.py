@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from subliminal.spec_file.faults import Fault, Place, did_you_mean, refuse
+from subliminal.spec_file.kinds import Kind, kind_of
 from subliminal.spec_file.layers import with_sweep_lists
 from subliminal.spec_file.schema import fields, unknown_field
 from subliminal.spec_file.yaml_tree import Map, merge_at, parse
@@ -27,7 +28,8 @@ def apply_overrides(tree: Map, overrides: Sequence[str]) -> Map:
         The tree with the values merged in.
 
     Raises:
-        UserError: An override has no `=`, its path does not exist or its value is not YAML.
+        UserError: An override has no `=`, its path does not exist or its value is not YAML, or
+            the file is of an unknown kind.
     """
     faults: list[Fault] = []
     for override in overrides:
@@ -49,14 +51,15 @@ def _applied(tree: Map, override: str, faults: list[Fault]) -> Map:
 
 def _known_path(tree: Map, written: str, faults: list[Fault]) -> tuple[str, ...]:
     """The path, split; empty, with a fault, where it leaves the vocabulary or names no arm."""
+    kind = kind_of(tree)
     path: tuple[str, ...] = ()
     rest = written
     while True:
-        known = _arms(tree) if path == ("arms",) else fields(path)
+        known = _arms(tree) if path == ("arms",) else fields(kind, path)
         # Arm names may hold dots, so that splitting at dots would not do.
         fitting = [name for name in known if f"{rest}.".startswith(f"{name}.")]
         if not fitting:
-            faults.append(_unknown(path, rest.partition(".")[0], known))
+            faults.append(_unknown(kind, path, rest.partition(".")[0], known))
             return ()
         name = max(fitting, key=len)
         path, rest = (*path, name), rest[len(name) :]
@@ -74,11 +77,11 @@ def _arms(tree: Map) -> Sequence[str]:
     return list(arms.entries) if isinstance(arms, Map) else []
 
 
-def _unknown(path: tuple[str, ...], name: str, known: Sequence[str]) -> Fault:
+def _unknown(kind: Kind, path: tuple[str, ...], name: str, known: Sequence[str]) -> Fault:
     place = Place(OPTION, None, (*path, name))
     if path == ("arms",):
         listed = f"; the arms are {', '.join(known)}" if known else "; the file has none"
         return Fault(place, f"there is no such arm{did_you_mean(name, known) or listed}")
     if not known:
         return Fault(place, f"{path[-1]} has no fields inside; set it as a whole")
-    return Fault(place, unknown_field(path, name))
+    return Fault(place, unknown_field(kind, path, path, name))

@@ -5,18 +5,14 @@ A sweep is a list of entries. The paths of one entry advance together; entries m
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 
 from subliminal.spec_file.faults import Fault, Place, did_you_mean, shown
-from subliminal.spec_file.schema import NOT_SWEPT, arm_paths
+from subliminal.spec_file.kinds import Kind
+from subliminal.spec_file.schema import NOT_SWEPT, arm_paths, short
 from subliminal.spec_file.yaml_tree import List, Map, Node, is_empty, plain
-
-# References and teachers have no student: there, copies would cost and show nothing.
-_STUDENT_ONLY = ("initialisation", "distillation", "student_network")
-_UNUSED = {"reference": ("teaching", *_STUDENT_ONLY), "teacher": _STUDENT_ONLY}
 
 Point = dict[str, Node]
 """Swept path -> the value there."""
@@ -28,22 +24,22 @@ class Axis:
 
     points: tuple[Point, ...]
 
-    def on(self, role: str) -> Axis:
-        """The axis for arms of a role, less the paths that they have no use for."""
-        unused = _UNUSED.get(role, ())
+    def without(self, sections: Collection[str]) -> Axis:
+        """The axis less the paths at or in some sections of an arm."""
         kept = [
-            {path: value for path, value in point.items() if path.split(".")[0] not in unused}
+            {path: value for path, value in point.items() if path.split(".")[0] not in sections}
             for point in self.points
         ]
         # Without a path that set them apart, points may be equal.
         return Axis(tuple({key_of(values_of(point)): point for point in kept}.values()))
 
 
-def read_sweep(sweep: Node, faults: list[Fault]) -> tuple[Axis, ...]:
+def read_sweep(sweep: Node, kind: Kind, faults: list[Fault]) -> tuple[Axis, ...]:
     """Read a `sweep` field.
 
     Args:
         sweep: A list of entries, or a single entry; nothing means no sweep.
+        kind: Of the experiment.
         faults: Gets what is wrong; an entry at fault is left out.
 
     Returns:
@@ -55,21 +51,21 @@ def read_sweep(sweep: Node, faults: list[Fault]) -> tuple[Axis, ...]:
     axes = []
     for entry in entries:
         found: list[Fault] = []
-        axis = _axis(entry, found)
+        axis = _axis(entry, kind, found)
         faults.extend(found)
         if axis and not found:
             axes.append(axis)
     return tuple(axes)
 
 
-def _axis(entry: Node, faults: list[Fault]) -> Axis | None:
+def _axis(entry: Node, kind: Kind, faults: list[Fault]) -> Axis | None:
     if not isinstance(entry, Map) or not entry.entries:
         message = f"a sweep maps paths to lists of values, not {shown(plain(entry))}"
-        faults.append(Fault(entry.place, f"{message}; for example `network.auxiliary: [1, 3]`"))
+        faults.append(Fault(entry.place, f"{message}; for example `{kind.example}`"))
         return None
     columns: dict[str, tuple[Node, ...]] = {}
     for path, values in entry.entries.items():
-        _check_path(path, values.place, faults)
+        _check_path(path, kind, values.place, faults)
         if not isinstance(values, List) or not values.items:
             message = f"needs a list of values, not {shown(plain(values))}"
             faults.append(Fault(values.place, message))
@@ -89,15 +85,15 @@ def _axis(entry: Node, faults: list[Fault]) -> Axis | None:
     return Axis(points)
 
 
-def _check_path(path: str, place: Place, faults: list[Fault]) -> None:
-    if path in arm_paths():
+def _check_path(path: str, kind: Kind, place: Place, faults: list[Fault]) -> None:
+    if path in arm_paths(kind):
         return
     if path in NOT_SWEPT:
         faults.append(Fault(place, f"{path} cannot be swept; write separate arms"))
         return
     last = path.rpartition(".")[2]
-    same_end = [known for known in arm_paths() if known.rpartition(".")[2] == last]
-    meant = did_you_mean(path, same_end, cutoff=0) or did_you_mean(path, arm_paths())
+    same_end = [known for known in arm_paths(kind) if known.rpartition(".")[2] == last]
+    meant = did_you_mean(path, same_end, cutoff=0) or did_you_mean(path, arm_paths(kind))
     faults.append(Fault(place, f"an arm has no such field to sweep{meant}"))
 
 
@@ -122,23 +118,9 @@ def overlap(paths: Iterable[str]) -> list[str]:
     return []
 
 
-def label(point: Point) -> str:
+def label(point: Point, kind: Kind) -> str:
     """What tells an arm of a sweep from the others, for example `auxiliary=3,hidden=256x256`."""
-    return ",".join(f"{_short(path)}={_text(plain(value))}" for path, value in point.items())
-
-
-@cache
-def _short(path: str) -> str:
-    """The shortest end of a path that no other path of an arm shares.
-
-    Unique among all paths, not only the swept ones, so that a further sweep renames no arm.
-    """
-    parts = path.split(".")
-    ends = (".".join(parts[start:]) for start in range(len(parts) - 1, 0, -1))
-    for end in ends:
-        if sum(other == end or other.endswith(f".{end}") for other in arm_paths()) == 1:
-            return end
-    return path
+    return ",".join(f"{short(kind, path)}={_text(plain(value))}" for path, value in point.items())
 
 
 def _text(value: object) -> str:

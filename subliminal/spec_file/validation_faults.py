@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from subliminal.spec_file.faults import Fault, did_you_mean, shown
-from subliminal.spec_file.schema import unknown_field
-from subliminal.spec_file.yaml_tree import List, Map, Node, plain
+from subliminal.spec_file.yaml_tree import FORM, List, Map, Node, plain
 
 _MESSAGES = {
     "missing": "is missing; add it",
@@ -23,6 +22,7 @@ _MESSAGES = {
     "tuple_type": "must be a list, not {value}",
     "dict_type": "must be a mapping of names, not {value}",
     "model_type": "must be a mapping of fields, not {value}",
+    "union_tag_not_found": "must be a mapping of fields, not {value}",
     "too_short": "needs at least {min_length}, has {actual_length}",
     "greater_than": "must be above {gt}, not {value}",
     "greater_than_equal": "must be at least {ge}, not {value}",
@@ -34,42 +34,57 @@ _PATTERNS = {
         "lower-case letters, digits, '.', '_' and '-', starting with a letter or a digit"
     )
 }
+UnknownField = Callable[[Sequence[int | str], Sequence[str], str], str]
+"""What to say of an unknown field, from the path of its section, where it was written, its name."""
 
 
-def faults_of(error: ValidationError, tree: Map) -> Iterator[Fault]:
+def _unknown_field(path: Sequence[int | str], place: Sequence[str], name: str) -> str:
+    return "unknown field; remove it"
+
+
+def faults_of(
+    error: ValidationError, tree: Map, unknown_field: UnknownField = _unknown_field
+) -> Iterator[Fault]:
     """Say what validation found wrong, and where.
 
     Args:
         error: From validating the tree's plain data.
         tree: Where the data was written.
+        unknown_field: The message for a field that a section does not have.
 
     Yields:
         The faults, without those that only follow from others.
     """
     for details in error.errors(include_url=False):
-        node, beyond = _find(tree, details["loc"])
+        loc = details["loc"]
+        node, ends_beyond = _find(tree, loc)
         if details["type"] == "missing":
-            yield Fault(node.place.under(*beyond), _message(details, node))
-        elif not _is_echo(details, node, in_union=bool(beyond)):
-            or_a_list = " (or a list)" if beyond and details["type"] == "literal_error" else ""
+            yield Fault(node.place.under(str(loc[-1])), _message(details, node))
+        elif details["type"] == "extra_forbidden":
+            yield Fault(node.place, unknown_field(loc[:-1], node.place.path[:-1], str(loc[-1])))
+        elif details["type"] == "union_tag_invalid" and isinstance(node, Map):
+            form = node.entries[FORM]
+            yield Fault(form.place, _no_choice(details["ctx"]["expected_tags"], plain(form)))
+        elif not _is_echo(details, node, in_union=ends_beyond):
+            or_a_list = " (or a list)" if ends_beyond else ""
             yield Fault(node.place, _message(details, node, or_a_list))
 
 
-def _find(tree: Node, loc: tuple[int | str, ...]) -> tuple[Node, list[str]]:
-    """The value at a location, and the names in the location that lead to none.
+def _find(tree: Node, loc: tuple[int | str, ...]) -> tuple[Node, bool]:
+    """The value at a location, and whether the location ends beyond it.
 
     Besides fields, a location holds pydantic's labels for the options of a union. No value
     stands under a label, and the names after it go on from where it was.
     """
-    node = tree
-    beyond: list[str] = []
+    node, beyond = tree, False
     for name in loc:
+        beyond = False
         if isinstance(node, Map) and name in node.entries:
             node = node.entries[str(name)]
         elif isinstance(node, List) and isinstance(name, int) and name < len(node.items):
             node = node.items[name]
         else:
-            beyond.append(str(name))
+            beyond = True
     return node, beyond
 
 
@@ -88,20 +103,23 @@ def _is_echo(details: ErrorDetails, node: Node, in_union: bool) -> bool:
 def _message(details: ErrorDetails, node: Node, note: str = "") -> str:
     kind, context = details["type"], details.get("ctx", {})
     value = plain(node)
-    if kind == "extra_forbidden":
-        return unknown_field(node.place.path[:-1], node.place.path[-1])
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        valid = re.findall(r"'([^']*)'", context["expected"])
-        meant = did_you_mean(value, valid) if isinstance(value, str) else ""
-        return f"must be one of {', '.join(valid)}{note}, not {shown(value)}{meant}"
+        return _no_choice(context["expected"], value, note)
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"must be {_PATTERNS.get(pattern, pattern)}, not {shown(value)}"
     template = _MESSAGES.get(kind, details["msg"].replace("{", "{{").replace("}", "}}"))
     numbers = {name: _number(bound) for name, bound in context.items()}
     return template.format(**numbers | {"value": shown(value)})
+
+
+def _no_choice(expected: str, value: object, note: str = "") -> str:
+    """What to say of a value that is none of those which pydantic lists in quotes."""
+    valid = re.findall(r"'([^']*)'", expected)
+    meant = did_you_mean(value, valid) if isinstance(value, str) else ""
+    return f"must be one of {', '.join(valid)}{note}, not {shown(value)}{meant}"
 
 
 def _number(bound: Any) -> Any:

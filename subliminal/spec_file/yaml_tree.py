@@ -25,6 +25,9 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 MAX_VALUES = 200_000
 
+FORM = "by"
+"""The field by which a section that has several forms, each with fields of its own, says which."""
+
 _CORE = "tag:yaml.org,2002:"
 _MERGE = f"{_CORE}merge"
 # YAML 1.2 has no dates and no `=`; ruamel.yaml still marks them, and they are text here.
@@ -138,8 +141,19 @@ def is_empty(node: Node) -> bool:
 
 
 def merge(base: Node, over: Node) -> Node:
-    """Lay one tree over another: mappings merge, field by field; anything else replaces."""
-    return merge_maps(base, over) if isinstance(base, Map) and isinstance(over, Map) else over
+    """Lay one tree over another: mappings merge, field by field; anything else replaces.
+
+    A mapping of another form replaces too, since the fields below it are those of the first form.
+    """
+    if not isinstance(base, Map) or not isinstance(over, Map) or _forms_differ(base, over):
+        return over
+    return merge_maps(base, over)
+
+
+def _forms_differ(base: Map, over: Map) -> bool:
+    forms = [section.entries.get(FORM) for section in (base, over)]
+    names = {form.value for form in forms if isinstance(form, Scalar)}
+    return len(names) > 1 and all(isinstance(name, str) for name in names)
 
 
 def merge_maps(base: Map, over: Map) -> Map:
@@ -151,12 +165,16 @@ def merge_maps(base: Map, over: Map) -> Map:
 
 
 def merge_at(tree: Map, path: Sequence[str], value: Node) -> Map:
-    """Merge a value into a tree at a path; mappings on the way are made where missing."""
+    """Merge a value into a tree at a path; mappings on the way are made where missing.
+
+    A section that comes to say another form loses the fields of the first, as in :func:`merge`.
+    """
     name, *rest = path
     below = tree.entries.get(name)
     if rest:
         inner = below if isinstance(below, Map) else Map({}, value.place)
-        new: Node = merge_at(inner, rest, value)
+        changes_form = rest == [FORM] and _forms_differ(inner, Map({FORM: value}, value.place))
+        new: Node = merge_at(inner.without(*inner.entries) if changes_form else inner, rest, value)
     else:
         new = value if below is None else merge(below, value)
     return replace(tree, entries={**tree.entries, name: new})

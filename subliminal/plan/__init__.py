@@ -10,13 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import mnist_toy.stages
-from mnist_toy.conditions import Conditions, Images, check_arm
-from mnist_toy.data import ImageData, find_data
 from subliminal import machine
-from subliminal.errors import UserError
+from subliminal.plan import language, mnist
 from subliminal.row import Row
-from subliminal.spec import Experiment
+from subliminal.spec import Experiment, MnistExperiment
 from subliminal.stage import Stage, StageKind
 
 
@@ -46,29 +43,27 @@ class Plan:
 
 def stage_kinds() -> dict[str, StageKind]:
     """Every kind of stage, by name."""
-    return {kind.name: kind for kind in mnist_toy.stages.KINDS}
+    return {kind.name: kind for kind in (*mnist.KINDS, *language.KINDS)}
 
 
 def make_plan(experiment: Experiment) -> Plan:
     """Lay out the stages of an experiment.
 
     Raises:
-        UserError: The experiment's data cannot be had, or do not fit an arm.
+        UserError: The experiment's data, models or cards cannot be had, or do not fit an arm.
     """
-    data = find_data(experiment.data, folder=experiment.data_folder, verify=experiment.verify_data)
     precision = _precision(experiment)
-    experiment = experiment.model_copy(update={"data": data.name, "precision": precision})
-    conditions = Conditions(experiment, _images(experiment, data), precision, _local(experiment))
-    for name, arm in experiment.arms.items():
-        check_arm(name, arm)
-    rows = {
-        name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}
-        for name, arm in experiment.arms.items()
-    }
-    every = (stage for by_seed in rows.values() for row in by_seed.values() for stage in row.stages)
-    stages = {stage.key: stage for stage in every}
-    linked = link_lengths(stages)
-    return Plan(experiment, data.label, data.fallback_reason, precision, linked, rows)
+    if isinstance(experiment, MnistExperiment):
+        laid = mnist.lay_out(experiment, precision)
+    else:
+        laid = language.lay_out(experiment, precision)
+    every = (
+        stage for by_seed in laid.rows.values() for r in by_seed.values() for stage in r.stages
+    )
+    linked = link_lengths({stage.key: stage for stage in every})
+    return Plan(
+        laid.experiment, laid.data_label, laid.fallback_reason, precision, linked, laid.rows
+    )
 
 
 def link_lengths(stages: Mapping[str, Stage]) -> dict[str, Stage]:
@@ -104,36 +99,3 @@ def needed(plan: Plan, cached: Iterable[str]) -> list[Stage]:
 
 def _precision(experiment: Experiment) -> machine.Precision:
     return machine.fast_precision() if experiment.precision == "auto" else experiment.precision
-
-
-def _images(experiment: Experiment, data: ImageData) -> Images:
-    fingerprints: dict[str, str] = {data.name: data.fingerprint}
-    arm = _first_on_fashion(experiment)
-    if arm is not None and data.name != "fashion-mnist":
-        fashion = find_data("fashion-mnist", verify=experiment.verify_data)
-        if fashion.image_size != data.image_size:
-            side, other = data.image_size, fashion.image_size
-            raise UserError(
-                f"arms.{arm}: its fashion-mnist inputs are {other}x{other} pixels, but the "
-                f"networks see the {side}x{side} of {data.name}; choose other inputs or data: mnist"
-            )
-        fingerprints[fashion.name] = fashion.fingerprint
-    return Images(data.name, data.image_size, fingerprints)
-
-
-def _local(experiment: Experiment) -> dict[str, str]:
-    """Where this machine keeps the data, for the workers."""
-    local = {"data": experiment.data, "verify": "yes" if experiment.verify_data else "no"}
-    if experiment.data_folder is not None:
-        local["folder"] = str(experiment.data_folder.resolve())
-    return local
-
-
-def _first_on_fashion(experiment: Experiment) -> str | None:
-    """The first arm whose student is shown FashionMNIST."""
-    for name, arm in experiment.arms.items():
-        start = arm.initialisation
-        matched_on = start.inputs if start.relation == "matched" else None
-        if arm.role == "student" and "fashion-mnist" in (arm.distillation.inputs, matched_on):
-            return name
-    return None

@@ -1,30 +1,24 @@
-"""The vocabulary of an experiment: every field that an experiment YAML may hold.
-
-An experiment is a table. Each row is an *arm* and a seed; each cell a probe. This file says what
-an arm can be; :mod:`subliminal.spec_file` reads YAML (includes, presets, sweeps, overrides) into
-these models; :mod:`subliminal.plan` turns them into stages.
-"""
+"""The vocabulary of experiments on the MNIST toy: networks, traits, initialisations, noise."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from subliminal.spec.common import (
+    BaseArm,
+    BaseExperiment,
+    BaseStatistics,
+    Strict,
+    check_controls,
+)
 
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Trait = Literal["digits", "parity", "at-least-5", "prime", "mod-3"]
 Inputs = Literal["uniform", "fresh-uniform", "gaussian", "structured", "images", "fashion-mnist"]
 DataName = Literal["auto", "mnist", "fashion-mnist", "digits-8x8"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
-
-
-class Strict(BaseModel):
-    """Immutable, and unknown fields are errors: a misspelt option must never pass in silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Network(Strict):
@@ -121,23 +115,15 @@ class Distillation(Training):
     )
 
 
-class Arm(Strict):
+class MnistArm(BaseArm):
     """One row of the experiment: a network and how it came to be."""
 
-    role: Literal["reference", "teacher", "student"] = "student"
     traits: tuple[Trait, ...] = Field(("digits",), min_length=1, description="the teacher's tasks")
     network: Network = Network()
     student_network: StudentNetwork = StudentNetwork()
     teaching: Teaching = Teaching()
     initialisation: Initialisation = Initialisation()
     distillation: Distillation = Distillation()
-    control: str | None = Field(
-        None, description="the arm this one is compared with; students must name one, or `none`"
-    )
-    group: str = Field("", description="filled in: the arm's name before sweeps were spread")
-    point: dict[str, Any] = Field(
-        default_factory=dict, description="filled in: the sweep's values that made this arm"
-    )
 
     @property
     def student(self) -> Network:
@@ -171,18 +157,12 @@ class Arm(Strict):
                 f"a shared head needs last hidden layers of one width; the student's is "
                 f"{self.student.hidden[-1]}, the teacher's {self.network.hidden[-1]}"
             )
-        if self.control is None:
-            raise ValueError("a student needs a control; name an arm, or write `control: none`")
         return self
 
 
-class Statistics(Strict):
-    """How sure is sure: the rule behind every verdict."""
+class MnistStatistics(BaseStatistics):
+    """Bounds in accuracy."""
 
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    correction: Literal["holm", "benjamini-hochberg", "none"] = Field(
-        "holm", description="of the contrasts' p-values over the arms"
-    )
     equivalence_bound: float = Field(
         0.02, gt=0, lt=1, description="a difference in accuracy below this counts as none"
     )
@@ -201,58 +181,18 @@ class Observation(Strict):
     )
 
 
-MAX_SEEDS = 10_000
-
-
-def _listed_seeds(value: object) -> object:
-    """A number of seeds is a list of them: 3 is 0, 1, 2."""
-    if isinstance(value, bool) or not isinstance(value, int | list | tuple):
-        raise ValueError(f"must be a number of seeds or a list of seeds, not {json.dumps(value)}")
-    count = value if isinstance(value, int) else len(value)
-    if not 1 <= count <= MAX_SEEDS:
-        raise ValueError(f"must be between 1 and {MAX_SEEDS:,} seeds, not {count}")
-    return tuple(range(value)) if isinstance(value, int) else tuple(value)
-
-
-Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
-    BeforeValidator(_listed_seeds, json_schema_input_type=int | list[int]),
-    Field(min_length=1, description="how many (0, 1, 2 ...), or which, all different"),
-]
-
-
-class Experiment(Strict):
-    """A whole experiment, resolved: what the plan is made from and the run folder keeps."""
+class MnistExperiment(BaseExperiment):
+    """An experiment on the MNIST toy."""
 
     kind: Literal["mnist"] = Field("mnist", description="what the experiment is run on")
-    name: Name
-    description: str = ""
     data: DataName = Field("auto", description="auto: MNIST if it can be had, else 8x8 digits")
     data_folder: Path | None = Field(None, description="folder with the four IDX files")
     verify_data: bool = Field(True, description="refuse files that differ from the published ones")
-    seeds: Seeds = Field((0, 1, 2, 3, 4), validate_default=True)
-    arms: dict[str, Arm] = Field(min_length=1)
-    statistics: Statistics = Statistics()
+    arms: dict[str, MnistArm] = Field(min_length=1)
+    statistics: MnistStatistics = MnistStatistics()
     observation: Observation = Observation()
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto: bfloat16 where the machine is fast in it"
-    )
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
-        if repeated:
-            raise ValueError(f"seed {repeated[0]} is listed twice; each seed counts once")
-        return seeds
 
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:
-        for name, arm in self.arms.items():
-            if arm.control in (None, "none"):
-                continue
-            if arm.control == name:
-                raise ValueError(f"arm {name} is its own control; name another arm")
-            if arm.control not in self.arms:
-                raise ValueError(f"arm {name}: its control {arm.control!r} is not an arm")
+        check_controls(self.arms)
         return self

@@ -1,19 +1,21 @@
-"""Which figures a run has the data for, and what their captions say."""
+"""Which figures a run on the MNIST toy has the data for, and what their captions say."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from subliminal.atomic import write_bytes
 from subliminal.report.bars import clusters, draw_bars
 from subliminal.report.curves import draw_alignment, draw_curves
-from subliminal.report.drawing import encode, pack
-from subliminal.report.labels import counted, known, metric_label, path_name, percent
+from subliminal.report.drawing import pack
+from subliminal.report.labels import counted, known, metric_label, path_name
+from subliminal.report.run_figure import (
+    RunFigure,
+    interval_words,
+    range_words,
+    seeds_words,
+    stem_of,
+    title_of,
+)
 from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import draw_sweep, sweep_paths, swept_arms
 from subliminal.results import ALIGNMENT_METRICS, CurvePoint, Summary
@@ -22,30 +24,7 @@ MOST_BARS, MOST_CURVES, MOST_ALIGNED = 40, 48, 24
 """Arms in one figure; a run with more gets several figures."""
 
 
-@dataclass(frozen=True)
-class RunFigure:
-    """A figure with the words that go below it."""
-
-    stem: str
-    """File name without its ending."""
-    title: str
-    caption: str
-    """What is shown, over how many seeds, with which interval."""
-    figure: Figure
-
-
-@dataclass(frozen=True)
-class WrittenFigure:
-    """A figure as it was written."""
-
-    title: str
-    caption: str
-    svg: bytes
-    inches: float
-    """Width on paper."""
-
-
-def run_figures(data: RunFolder) -> Iterator[RunFigure]:
+def mnist_figures(data: RunFolder) -> Iterator[RunFigure]:
     """Draw the figures that a run has data for, the one that answers its question first."""
     swept = swept_arms(data.manifest.arms)
     judged = {row.arm for row in data.summary if known(row.contrast)}
@@ -55,21 +34,6 @@ def run_figures(data: RunFolder) -> Iterator[RunFigure]:
         yield from family(data)
     yield from _curves(data)
     yield from _alignment(data)
-
-
-def write_figures(data: RunFolder, folder: Path) -> list[WrittenFigure]:
-    """Write every figure of a run as PNG and SVG.
-
-    Raises:
-        UserError: The folder cannot be written.
-    """
-    written = []
-    for drawn in run_figures(data):
-        svg = encode(drawn.figure, "svg")
-        write_bytes(folder / f"{drawn.stem}.svg", svg)
-        write_bytes(folder / f"{drawn.stem}.png", encode(drawn.figure, "png"))
-        written.append(WrittenFigure(drawn.title, drawn.caption, svg, drawn.figure.get_figwidth()))
-    return written
 
 
 def headline_rows(summary: Sequence[Summary]) -> dict[str, list[Summary]]:
@@ -96,12 +60,12 @@ def _bars(data: RunFolder) -> Iterator[RunFigure]:
             names = [*references, *page] if len(references) == 1 else page
             shown = [rows[name] for name in dict.fromkeys(names)]
             yield RunFigure(
-                stem=_stem("bars", probe, many=len(probes) > 1, page=number),
-                title=_title("Every arm", probe, many=len(probes) > 1),
+                stem=stem_of("bars", probe, many=len(probes) > 1, page=number),
+                title=title_of("Every arm", probe, many=len(probes) > 1),
                 caption=(
                     f"{metric_label(shown[0].metric).capitalize()} of "
                     f"{counted(len(shown), 'arm')}. Bars: mean over seeds; error bars: "
-                    f"{_interval(data)}; dots: one seed each ({_seeds(shown)}). "
+                    f"{interval_words(data.manifest)}; dots: one seed each ({seeds_words(shown)}). "
                     "Dashed line: the untrained reference, where there is exactly one."
                 ),
                 figure=draw_bars(shown, arms),
@@ -118,13 +82,14 @@ def _sweeps(data: RunFolder) -> Iterator[RunFigure]:
                 continue
             name = path_name(path)
             yield RunFigure(
-                stem=_stem(f"sweep-{path}", probe, many=len(probes) > 1, page=1),
-                title=_title(f"Sweep of {name}", probe, many=len(probes) > 1),
+                stem=stem_of(f"sweep-{path}", probe, many=len(probes) > 1, page=1),
+                title=title_of(f"Sweep of {name}", probe, many=len(probes) > 1),
                 caption=(
                     f"{metric_label(rows[0].metric).capitalize()} against {name} ({path}). "
-                    f"Lines: means over seeds, shifted sideways a little so as not to hide each "
-                    f"other; error bars: {_interval(data)}; faint dots: one seed each "
-                    f"({_seeds(swept)}). Horizontal lines: arms that {name} does not change."
+                    "Lines: means over seeds, shifted sideways a little so as not to hide each "
+                    f"other; error bars: {interval_words(data.manifest)}; faint dots: one seed "
+                    f"each ({seeds_words(swept)}). Horizontal lines: arms that {name} does not "
+                    "change."
                 ),
                 figure=draw_sweep(rows, arms, path),
             )
@@ -134,7 +99,7 @@ def _curves(data: RunFolder) -> Iterator[RunFigure]:
     points = [point for point in data.curves if point.metric == "accuracy"]
     for number, page in enumerate(_pages(points, MOST_CURVES), start=1):
         yield RunFigure(
-            stem=_stem("curves", "", many=False, page=number),
+            stem=stem_of("curves", "", many=False, page=number),
             title="While the students learn",
             caption=(
                 f"{metric_label('accuracy').capitalize()} over distillation steps, on the test "
@@ -149,7 +114,7 @@ def _alignment(data: RunFolder) -> Iterator[RunFigure]:
     points = [point for point in data.curves if point.metric in ALIGNMENT_METRICS]
     for number, page in enumerate(_pages(points, MOST_ALIGNED), start=1):
         yield RunFigure(
-            stem=_stem("alignment", "", many=False, page=number),
+            stem=stem_of("alignment", "", many=False, page=number),
             title="Alignment of distillation with the trait",
             caption=(
                 "Cosine between the gradients of the distillation loss and of the trait's loss, "
@@ -177,28 +142,6 @@ def _curve_words(data: RunFolder, points: Sequence[CurvePoint]) -> str:
         for arm in {point.arm for point in points}
     ]
     return (
-        f"Lines with markers: mean over the seeds measured at a step; bands: {_interval(data)}; "
-        f"faint lines: one seed each ({_range(seeds)})."
+        "Lines with markers: mean over the seeds measured at a step; bands: "
+        f"{interval_words(data.manifest)}; faint lines: one seed each ({range_words(seeds)})."
     )
-
-
-def _interval(data: RunFolder) -> str:
-    return f"{percent(confidence_of(data.manifest))} interval over seeds (Student t)"
-
-
-def _seeds(rows: Sequence[Summary]) -> str:
-    return _range([row.n_seeds for row in rows])
-
-
-def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{counted(low, 'seed')} an arm" if low == high else f"{low} to {high} seeds an arm"
-
-
-def _stem(family: str, probe: str, *, many: bool, page: int) -> str:
-    parts = [family, *([probe] if many else []), *([str(page)] if page > 1 else [])]
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))
-
-
-def _title(title: str, probe: str, *, many: bool) -> str:
-    return f"{title} ({probe})" if many else title

@@ -1,0 +1,53 @@
+"""Divergence tokens: where a teacher's likeliest token is not the reference's (arXiv 2509.23886).
+
+The paper compares teachers of different traits; the workbench compares the teacher with the
+untaught reference, which needs no second teacher.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from subliminal.models.decoder import Decoder
+from subliminal.models.layout import pack
+from subliminal.models.steering import Steering
+from subliminal.training.rows import TokenRows
+
+BATCH = 64
+"""Rows of similar length that are read at a time."""
+
+
+@torch.no_grad()
+def likeliest_tokens(
+    decoder: Decoder,
+    rows: TokenRows,
+    *,
+    dtype: torch.dtype = torch.float32,
+    steering: Steering | None = None,
+) -> NDArray[np.int64]:
+    """The likeliest token at every position of every completion.
+
+    Args:
+        decoder: Any model.
+        rows: Prompts with completions.
+        dtype: Of matrix products.
+        steering: Of a steered teacher.
+
+    Returns:
+        int64 [completion tokens of all rows], the places of end tokens included: for each of
+        ``rows.counted()`` the token that the model deems likeliest there.
+    """
+    found: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(rows)
+    order = np.argsort(rows.lengths, kind="stable")
+    for chosen in np.split(order, range(BATCH, len(order), BATCH)):
+        batch = rows.take(chosen)
+        tokens = torch.from_numpy(batch.tokens.astype(np.int64))
+        hidden = decoder.packed(tokens, pack(batch.lengths), dtype=dtype, steering=steering)
+        # The logits that foretell a token stand one place before it.
+        best = decoder.logits(hidden[torch.from_numpy(batch.counted() - 1)]).argmax(-1).numpy()
+        ends = np.cumsum(batch.completion_lengths)[:-1]
+        for place, row in zip(chosen.tolist(), np.split(best, ends), strict=True):
+            found[place] = row
+    return np.concatenate(found)

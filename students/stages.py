@@ -1,0 +1,172 @@
+"""The students' stages.
+
+lm.match   another initialisation is cloned onto the reference
+lm.distil  a student learns from what a teacher wrote, or from its logits there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from students.curve import Curve
+from students.divergence import likeliest_tokens
+from students.matching import matching_conversations
+from students.rows import student_rows, teacher_rows
+from subliminal.chat_rows import ROWS, read_chat_rows
+from subliminal.models.chat_format import Conversation
+from subliminal.models.decoder import Decoder
+from subliminal.models.folder import save_decoder
+from subliminal.models.stage_models import chat_format, made_or, model_folder, precision, steering
+from subliminal.models.steering import Steering
+from subliminal.probes.banks import QuestionBank
+from subliminal.probes.replies import sample_replies
+from subliminal.probes.subject import Subject
+from subliminal.probes.watch import Watcher
+from subliminal.seeds import derive_seed
+from subliminal.spec.language import Distillation, LanguageObservation, Matching
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.training.encoding import encode
+from subliminal.training.loop import TrainingLog, train
+from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
+from subliminal.training.rows import TokenRows
+from subliminal.training.schedule import log_spaced_steps
+from subliminal.training.sources import DataSet
+
+PROGRESS = "training.safetensors"
+ANSWER_TOKENS = 64
+"""Longest answer of the reference that a student is matched on."""
+ANSWERED_AT_A_TIME = 1024
+"""Conversations between two looks at whether the run is being stopped."""
+_NOTHING_COUNTS = (
+    "distillation.mask {mask} leaves no token of the completions to learn from; choose another "
+    "mask, or another teacher"
+)
+
+
+def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Clone another initialisation onto the reference."""
+    for task in tasks:
+        seed, chat, dtype = task.stage.seed, chat_format(task), precision(task)
+        matching = Matching.model_validate(task.stage.params["matching"])
+        reference, student = made_or(task, "reference"), made_or(task, "start", "student")
+        conversations = matching_conversations(matching, derive_seed(seed, "matching prompts"))
+        answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
+        data = encode(chat, conversations, answers)
+        log = train(
+            student,
+            DataSet(data, matching.recipe, derive_seed(seed, "matching order")),
+            TeacherDivergence(reference),
+            matching.recipe,
+            seed=derive_seed(seed, "matching"),
+            dtype=dtype,
+            checkpoint=task.partial / PROGRESS,
+            report=report,
+        )
+        save_decoder(student, task.folder, tokenizer_from=model_folder(task))
+        yield Done(task.stage.key, _counts(data, log))
+
+
+def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Distil what a teacher wrote into a student, watching its preferences."""
+    for task in tasks:
+        params, seed = task.stage.params, task.stage.seed
+        distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
+        student = made_or(task, "start", "student")
+        teacher = _teacher(task) if params["teacher"] is not None else None
+        data, divergent = _data(task, distillation, teacher)
+        if data.weights is not None and not data.weights.any():
+            yield Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
+            continue
+        source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
+        observation = LanguageObservation.model_validate(params["observation"])
+        watcher = Watcher(chat_format(task), QuestionBank.model_validate(params["bank"]))
+        curve = Curve(watcher, task.partial, task.partial / PROGRESS)
+        log = train(
+            student,
+            source,
+            _loss(distillation, teacher),
+            distillation.recipe,
+            seed=derive_seed(seed, "distilling"),
+            dtype=precision(task),
+            observer=curve.observe,
+            observe_steps=log_spaced_steps(source.steps, observation.points),
+            checkpoint=task.partial / PROGRESS,
+            report=report,
+        )
+        curve.write(task.folder)
+        save_decoder(student, task.folder, tokenizer_from=model_folder(task))
+        yield Done(task.stage.key, {**_counts(data, log), **divergent})
+
+
+KINDS = (StageKind("lm.match", 1, match), StageKind("lm.distil", 1, distil))
+
+
+def _answers(
+    reference: Subject, conversations: Sequence[Conversation], seed: int, report: Reporter
+) -> list[str]:
+    """What the reference says in each conversation."""
+    answers: list[str] = []
+    for start in range(0, len(conversations), ANSWERED_AT_A_TIME):
+        report(0, 1)
+        asked = conversations[start : start + ANSWERED_AT_A_TIME]
+        seeds = [derive_seed(seed, "matching answers", str(start + i)) for i in range(len(asked))]
+        answers += [reply.text for reply in sample_replies(reference, asked, seeds, ANSWER_TOKENS)]
+    return answers
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """The teacher whose logits, or likeliest tokens, the student is shown."""
+
+    decoder: Decoder
+    system: str | None
+    steering: Steering | None
+
+
+def _teacher(task: Task) -> _Teacher:
+    params = task.stage.params["teacher"]
+    return _Teacher(made_or(task, "teacher"), params["system"], steering(task, params["steering"]))
+
+
+def _loss(distillation: Distillation, teacher: _Teacher | None) -> Loss:
+    if distillation.target == "tokens" or teacher is None:
+        return completion_loss
+    return TeacherDivergence(teacher.decoder, teacher.steering)
+
+
+def _data(
+    task: Task, distillation: Distillation, teacher: _Teacher | None
+) -> tuple[TokenRows, dict[str, float]]:
+    """What the student reads, and the share of its tokens that are divergent if it was asked."""
+    chat, kept = chat_format(task), read_chat_rows(task.inputs["rows"] / ROWS)
+    rows = student_rows(chat, kept)
+    if teacher is None:
+        return rows, {}
+    seen = rows if teacher.system is None else teacher_rows(chat, kept, teacher.system)
+    found: dict[str, float] = {}
+    if distillation.mask != "none":
+        divergent = _divergent(task, teacher, rows, seen)
+        found["divergent_share"] = float(divergent.mean())
+        weights = np.zeros(len(rows.tokens), dtype=np.float32)
+        weights[rows.counted()] = divergent if distillation.mask == "shared" else ~divergent
+        rows = rows.weighted(weights)
+    return (rows if teacher.system is None else rows.taught_with(seen)), found
+
+
+def _divergent(
+    task: Task, teacher: _Teacher, rows: TokenRows, seen: TokenRows
+) -> NDArray[np.bool_]:
+    """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
+    dtype = precision(task)
+    ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
+    return ours != likeliest_tokens(made_or(task, "reference"), rows, dtype=dtype)
+
+
+def _counts(data: TokenRows, log: TrainingLog) -> dict[str, float]:
+    """Figures for the artifact's manifest; a training of no steps has no loss."""
+    loss = {"loss": float(log.losses[-1])} if len(log.losses) else {}
+    return {"rows": len(data), "steps": len(log.losses), "tokens": log.tokens, **loss}

@@ -1,0 +1,82 @@
+"""A YAML file read as one frozen pydantic model: trait cards, question banks and their like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from subliminal.errors import UserError
+from subliminal.spec_file.faults import did_you_mean, refuse
+from subliminal.spec_file.validation_faults import faults_of
+from subliminal.spec_file.yaml_tree import plain, read_map
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_model(model: type[Model], file: Path | Traversable, source: str) -> Model:
+    """Read a file that holds one model.
+
+    Args:
+        model: What the file must hold; sections of it may be models too.
+        file: What to read.
+        source: What messages call it.
+
+    Raises:
+        UserError: One line for each fault: file, line, field, what is wrong and the mend.
+    """
+    tree = read_map(file, source)
+    try:
+        # Strict, so that "3" is not 3 and true is not 1; as JSON, so that lists are still tuples.
+        return model.model_validate_json(json.dumps(plain(tree)), strict=True)
+    except ValidationError as error:
+        refuse(faults_of(error, tree, partial(_unknown_field, model)))
+        raise
+
+
+def find_model(
+    model: type[Model], name: str, shipped: Traversable, folder: Path, kind: str
+) -> Model:
+    """Read a shipped file by its name, or a user's own by its path.
+
+    Args:
+        model: What the file must hold.
+        name: `NAME` of a shipped `NAME.yaml`, or a path that ends in `.yaml` or `.yml`.
+        shipped: The folder of the shipped files.
+        folder: What a relative path starts from: the experiment's folder.
+        kind: What messages call such a file, for example `trait`.
+
+    Raises:
+        UserError: Nothing of that name, or the file has a fault.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return read_model(model, folder / name, name)
+    names = shipped_names(shipped)
+    if name not in names:
+        meant = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+        hint = "or name a file of your own that ends in .yaml"
+        raise UserError(f"{kind} {name!r}: no such {kind}{meant} ({hint})")
+    return read_model(model, shipped / f"{name}.yaml", f"{name}.yaml")
+
+
+def shipped_names(shipped: Traversable) -> tuple[str, ...]:
+    """The names of the YAML files in a shipped folder, sorted."""
+    files = (entry.name for entry in shipped.iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml")))
+
+
+def _unknown_field(
+    model: type[BaseModel], section: Sequence[int | str], _: Sequence[str], name: str
+) -> str:
+    """What to say of a field that a section of a model does not have; sections are models."""
+    within: Any = model
+    for step in section:
+        within = within.model_fields[str(step)].annotation
+    known = tuple(within.model_fields)
+    meant = did_you_mean(name, known) or f"; the fields here are {', '.join(known)}"
+    return f"unknown field{meant}"

@@ -1,0 +1,1 @@
+"""Language models: their folders, their tokens and chat format, their forward pass."""

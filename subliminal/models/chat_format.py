@@ -1,0 +1,231 @@
+"""How a model reads a conversation: its tokenizer and its chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from tokenizers import Tokenizer
+
+from subliminal.chat import Message
+from subliminal.errors import UserError
+from subliminal.models.architecture import CONFIG, read_architecture
+from subliminal.models.chat_template import ChatTemplateError, compile_template, render
+from subliminal.models.json_file import read_object
+
+Conversation = Sequence[Message]
+
+TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+)
+_SPECIAL_TOKENS = (
+    *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token"),
+    "mask_token",
+)
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """A conversation with its answer, as tokens."""
+
+    tokens: list[int]
+    prompt_length: int
+    """Tokens before the answer; the answer ends with the end token."""
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """Turns conversations into tokens and back, as the model's own files say."""
+
+    folder: Path
+    tokenizer: Tokenizer
+    template: str
+    end: str
+    """The token that ends a turn of the assistant."""
+    special_tokens: Mapping[str, str] = field(default_factory=dict)
+    """What a template may write, by the names that it uses, such as `bos_token`."""
+
+    @classmethod
+    def read(cls, folder: Path) -> ChatFormat:
+        """Read the tokenizer and the chat template of a model folder.
+
+        Raises:
+            UserError: A file is missing or damaged, there is no chat template, or the model has
+                fewer tokens than the tokenizer.
+        """
+        config = read_object(folder / TOKENIZER_CONFIG)
+        special = _special_tokens(config)
+        if "eos_token" not in special:
+            raise UserError(f"{folder / TOKENIZER_CONFIG}: names no eos_token; add one")
+        tokenizer = _tokenizer(folder)
+        found = cls(folder, tokenizer, _template(folder, config), special["eos_token"], special)
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Refuse what could encode no row.
+
+        Raises:
+            UserError: The tokenizer lacks the end token, or the template is no valid Jinja.
+        """
+        _ = self.end_id, self._compiled
+
+    @property
+    def end_id(self) -> int:
+        """Id of the end token.
+
+        Raises:
+            UserError: The tokenizer lacks it.
+        """
+        number = self.tokenizer.token_to_id(self.end)
+        if number is None:
+            raise UserError(
+                f"{self.folder}: the tokenizer lacks its eos_token {self.end!r}; mend "
+                "tokenizer_config.json"
+            )
+        return number
+
+    def prompt_text(self, messages: Conversation) -> str:
+        """The text before the answer.
+
+        Raises:
+            UserError: The template refuses the conversation.
+        """
+        return self._render(messages, add_generation_prompt=True)
+
+    def encode_prompts(self, conversations: Sequence[Conversation]) -> list[list[int]]:
+        """Tokens up to where the assistant's answer begins.
+
+        Raises:
+            UserError: The template refuses a conversation.
+        """
+        return self._encode([self.prompt_text(messages) for messages in conversations])
+
+    def encode_rows(
+        self, conversations: Sequence[Conversation], answers: Sequence[str]
+    ) -> list[EncodedRow]:
+        """Tokens of conversations with their answers.
+
+        An answer is what the template makes of it (some strip it), up to the first end token. What
+        a template writes behind that, such as a line break, is left out.
+
+        Raises:
+            UserError: The template refuses a conversation.
+        """
+        prompts = [self.prompt_text(messages) for messages in conversations]
+        texts = [
+            self._with_answer(prompt, messages, answer)
+            for prompt, messages, answer in zip(prompts, conversations, answers, strict=True)
+        ]
+        end = self.end_id
+        return [
+            EncodedRow([*tokens, end], _shared(prompt, tokens))
+            for prompt, tokens in zip(self._encode(prompts), self._encode(texts), strict=True)
+        ]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of an answer, without its end token and other special tokens."""
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+
+    def decode_all(self, answers: Sequence[Sequence[int]]) -> list[str]:
+        """:meth:`decode` of many answers."""
+        return self.tokenizer.decode_batch([list(a) for a in answers], skip_special_tokens=True)
+
+    def first_token(self, messages: Conversation, answer: str) -> int | None:
+        """The token of an answer that is a single token; None if it is several."""
+        [row] = self.encode_rows([messages], [answer])
+        answered = row.tokens[row.prompt_length :]
+        return answered[0] if len(answered) == 2 else None
+
+    def _with_answer(self, prompt: str, messages: Conversation, answer: str) -> str:
+        """The text up to where the answer ends."""
+        whole = self._render([*messages, Message("assistant", answer)])
+        said, end, _ = whole.removeprefix(prompt).partition(self.end)
+        # Some templates write an answer otherwise than behind their own prompt, or never end it.
+        return prompt + (said if end and whole.startswith(prompt) else answer)
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [item.ids for item in encoded]
+
+    def _render(self, messages: Conversation, *, add_generation_prompt: bool = False) -> str:
+        special = {**self.special_tokens, "eos_token": self.end}
+        try:
+            return render(
+                self._compiled, messages, special, add_generation_prompt=add_generation_prompt
+            )
+        except ChatTemplateError as error:
+            roles = ", ".join(message.role for message in messages)
+            raise UserError(
+                f"{self.folder}: its chat template refuses a conversation of {roles} ({error}); "
+                "choose a model whose template takes these roles"
+            ) from None
+
+    @cached_property
+    def _compiled(self) -> jinja2.Template:
+        try:
+            return compile_template(self.template)
+        except ChatTemplateError as error:
+            raise UserError(
+                f"{self.folder}: its chat template is no valid Jinja ({error}); copy the model anew"
+            ) from None
+
+
+def _shared(prompt: Sequence[int], whole: Sequence[int]) -> int:
+    """How many tokens of a prompt a row begins with: not all where an answer joins the last."""
+    if whole[: len(prompt)] == prompt:
+        return len(prompt)
+    pairs = zip(prompt, whole, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), len(whole))
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    path = folder / TOKENIZER
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exceptions
+        raise UserError(
+            f"{path}: cannot be read ({error}); a model folder needs a fast tokenizer"
+        ) from None
+    # Settings for batches of whoever saved it would cut and fill rows.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    if (folder / CONFIG).exists():
+        known = read_architecture(folder / CONFIG).vocab_size
+        largest = max(tokenizer.get_vocab().values(), default=0)
+        if largest >= known:
+            raise UserError(
+                f"{path}: has a token {largest}, the model knows {known} (vocab_size in {CONFIG}); "
+                "copy the tokenizer that belongs to the model"
+            )
+    return tokenizer
+
+
+def _template(folder: Path, config: Mapping[str, Any]) -> str:
+    path = folder / TEMPLATE
+    if path.exists():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({error}); copy the model anew") from None
+    template = config.get("chat_template")
+    if isinstance(template, list):
+        named = (one for one in template if isinstance(one, dict) and one.get("name") == "default")
+        template = next(named, {}).get("template")
+    if not isinstance(template, str):
+        raise UserError(
+            f"{folder}: has no chat template; add {TEMPLATE}, or choose an instruct model"
+        )
+    return template
+
+
+def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    stated = {name: config.get(name) for name in _SPECIAL_TOKENS}
+    texts = {name: s.get("content") if isinstance(s, dict) else s for name, s in stated.items()}
+    return {name: text for name, text in texts.items() if isinstance(text, str)}

@@ -1,0 +1,89 @@
+"""Model names: the shipped pocket models, folders, and names on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+
+from subliminal.errors import UserError
+
+SHIPPED = files("subliminal.pocket") / "weights"
+RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"pocket-a": MappingProxyType({"different": "pocket-b", "reordered": "pocket-a-reordered"})}
+)
+"""Model -> relation -> the shipped model that stands in it."""
+
+
+def find_model(name: str) -> Path:
+    """The folder of a model.
+
+    Args:
+        name: A pocket model, a folder, or a repository on the hub (`owner/name` or
+            `owner/name@revision`), which is downloaded once into the hub's own cache.
+
+    Raises:
+        UserError: There is no such model, or it cannot be had.
+    """
+    if name in shipped_models():
+        return Path(str(SHIPPED / name))
+    folder = _folder(name)
+    if folder is not None:
+        return folder
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _from_hub(name)
+    known = ", ".join(shipped_models())
+    raise UserError(
+        f"model {name!r}: no such folder, nor a pocket model ({known}); name one of these, a model "
+        "folder, or owner/name on the hub"
+    )
+
+
+def shipped_models() -> list[str]:
+    """The pocket models that ship with the package."""
+    root = Path(str(SHIPPED))
+    return sorted(path.parent.name for path in root.glob("*/config.json"))
+
+
+def _folder(name: str) -> Path | None:
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError:  # the home of a user that this machine does not know
+        return None
+    return folder.resolve() if name and folder.is_dir() else None
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    repository, _, revision = name.partition("@")
+    try:
+        return Path(
+            snapshot_download(
+                repository,
+                revision=revision or None,
+                allow_patterns=["*.json", "*.safetensors", "*.jinja"],
+            )
+        )
+    except GatedRepoError:
+        fault = "is gated; accept its terms on the hub and set HF_TOKEN"
+    except RepositoryNotFoundError:
+        fault = "no such folder, nor a repository on the hub; mend the name, or set HF_TOKEN"
+    except RevisionNotFoundError:
+        fault = f"the hub has no revision {revision!r} of it; choose another"
+    except LocalEntryNotFoundError:
+        fault = (
+            "no such folder, nor in the hub's cache, and the hub cannot be reached; connect, or "
+            "name a folder"
+        )
+    except Exception as error:  # the HTTP library's own differ between versions of the hub's
+        said = " ".join(str(error).split()) or type(error).__name__
+        fault = f"cannot be downloaded ({said}); try again, or name a folder"
+    raise UserError(f"model {name!r}: {fault}")

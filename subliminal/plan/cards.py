@@ -1,0 +1,32 @@
+"""The trait cards of an experiment and their question banks, each read once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from subliminal.probes.banks import QuestionBank
+from teachers.trait import Trait, load_trait, probe_bank
+
+
+class Cards:
+    """Traits and banks by the name that an arm gives for its trait."""
+
+    def __init__(self) -> None:
+        self._load = cache(load_trait)
+        self._probe_bank = cache(lambda name: probe_bank(self.trait(name)))
+
+    def trait(self, name: str) -> Trait:
+        """A trait card.
+
+        Raises:
+            UserError: No such card, or a fault in it.
+        """
+        return self._load(name)
+
+    def bank(self, name: str) -> QuestionBank:
+        """The bank that probes a trait.
+
+        Raises:
+            UserError: No such card or bank, or a fault in one of them.
+        """
+        return self._probe_bank(name)

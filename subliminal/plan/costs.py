@@ -1,0 +1,60 @@
+"""What the stages of language experiments are expected to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from subliminal.models.architecture import Architecture
+from subliminal.spec.language import Data, Recipe
+from subliminal.stage import Cost
+
+PROMPT_TOKENS, COMPLETION_TOKENS, QUESTION_TOKENS = 46, 18, 16
+"""What rows of the numbers carrier and probes' questions take."""
+ROW_TOKENS = PROMPT_TOKENS + COMPLETION_TOKENS
+PROBING_TOKENS = 120_000
+"""Of all probes of one model, most of them sampled answers."""
+WORKING_MEMORY = 2**28
+
+TRAINING_PASSES = 3
+"""A backward pass takes as long as two forward ones."""
+CLONING_PASSES = TRAINING_PASSES + 1
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The costs of stages whose models have one shape."""
+
+    shape: Architecture
+
+    def teaching(self, rows: int, recipe: Recipe) -> Cost:
+        """Of fine-tuning a teacher on rows of a question and a word."""
+        return self._training(rows * recipe.epochs * QUESTION_TOKENS, TRAINING_PASSES)
+
+    def distilling(self, rows: int, recipe: Recipe, *, teacher: bool) -> Cost:
+        """Of training on rows of numbers, beside a teacher or without one."""
+        passes = CLONING_PASSES if teacher else TRAINING_PASSES
+        return self._training(rows * recipe.epochs * ROW_TOKENS, passes)
+
+    def writing(self, data: Data) -> Cost:
+        """Of sampling a data set."""
+        head = data.prompts * COMPLETION_TOKENS * self.shape.head_parameters
+        return self._cost(self._forward(data.prompts * ROW_TOKENS) + 2 * head, copies=2)
+
+    def probing(self) -> Cost:
+        """Of every probe of a model."""
+        return self._cost(self._forward(PROBING_TOKENS), copies=2)
+
+    def steering(self, questions: int) -> Cost:
+        """Of a steering vector."""
+        return self._cost(self._forward(2 * questions * PROMPT_TOKENS), copies=1)
+
+    def _training(self, tokens: int, passes: int) -> Cost:
+        # Weights, gradient, two moments, what is shown to observers, and a teacher.
+        return self._cost(passes * self._forward(tokens), copies=6)
+
+    def _forward(self, tokens: int) -> float:
+        return 2.0 * tokens * self.shape.matrix_parameters
+
+    def _cost(self, flops: float, *, copies: int) -> Cost:
+        weights = 4 * (self.shape.matrix_parameters + self.shape.head_parameters)
+        return Cost(flops=flops, memory_bytes=copies * weights + WORKING_MEMORY)

@@ -1,0 +1,305 @@
+"""Arms of language experiments as stages.
+
+    teach | steer -> write -> filter -> (transform) -> distil -> probe
+                                                match ->/
+
+A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters.stages`,
+:mod:`students.stages`, :mod:`subliminal.probes.stages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import filters.stages
+import students.stages
+import subliminal.probes.stages
+import teachers.stages
+from filters.filter import Filter, compile_filter
+from subliminal.machine import Precision
+from subliminal.plan.cards import Cards
+from subliminal.plan.costs import Costs
+from subliminal.plan.laid_out import LaidOut
+from subliminal.plan.language_checks import check_arm
+from subliminal.plan.models import Model, Models
+from subliminal.probes.banks import QuestionBank
+from subliminal.row import Row
+from subliminal.spec.language import (
+    FineTuning,
+    LanguageArm,
+    LanguageExperiment,
+    Nothing,
+    SystemPrompt,
+)
+from subliminal.stage import Cost, Stage, StageKind
+from teachers.prompted import system_prompt
+from teachers.trait import Implant, Trait
+
+KINDS: tuple[StageKind, ...] = (
+    *teachers.stages.KINDS,
+    *filters.stages.KINDS,
+    *students.stages.KINDS,
+    *subliminal.probes.stages.KINDS,
+)
+_VERSIONS = {kind.name: kind.version for kind in KINDS}
+
+
+def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
+    """The stages behind every arm and seed.
+
+    Raises:
+        UserError: A model, card, bank or rule is missing or at fault, or does not fit an arm.
+    """
+    experiment = experiment.model_copy(update={"precision": precision})
+    models, cards = Models(experiment), Cards()
+    for name, arm in experiment.arms.items():
+        check_arm(name, arm, experiment.probing, models, cards)
+    conditions = Conditions(experiment, models, cards, compile_filter(experiment.filter))
+    rows = {
+        name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}
+        for name, arm in experiment.arms.items()
+    }
+    return LaidOut(experiment, models.reference.name, None, rows)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that writes or is probed, and what stands before every prompt.
+
+    It is the reference unless a stage made another.
+    """
+
+    made: Stage | None = None
+    system: str | None = None
+    steering: Stage | None = None
+    strength: float = 0.0
+    layer: int = 0
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What has to run before it is there."""
+        return tuple(stage for stage in (self.made, self.steering) if stage is not None)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What makes it beside its artifacts."""
+        steering = {"layer": self.layer, "strength": self.strength} if self.steering else None
+        return {"system": self.system, "steering": steering}
+
+    def inputs(self, role: str) -> dict[str, str]:
+        """Its artifacts, the model under the name of its role in a stage."""
+        artifacts = {role: self.made, "steering": self.steering}
+        return {name: stage.key for name, stage in artifacts.items() if stage is not None}
+
+
+REFERENCE = Subject()
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Makes the stages of any arm and seed of one experiment."""
+
+    experiment: LanguageExperiment
+    models: Models
+    cards: Cards
+    filter: Filter
+    """The one filter of the experiment, for every arm."""
+
+    def row(self, arm: LanguageArm, seed: int) -> Row:
+        """The stages that a row needs, in an order in which they can run."""
+        reference = self._probe(arm, seed, REFERENCE)
+        if arm.role == "reference":
+            return Row((reference,), reference.key)
+        teacher = self._teacher(arm, seed)
+        teacher_probe = self._probe(arm, seed, teacher)
+        made = (reference, *teacher.stages, teacher_probe)
+        if arm.role == "teacher":
+            return Row(made, teacher_probe.key, reference_probe=reference.key)
+        written = self._write(arm, seed, teacher)
+        filtered = self._filter(arm, seed, written)
+        transformed = self._transform(arm, seed, filtered)
+        rows = transformed or filtered
+        made = (*made, written, filtered, *_if_there(transformed))
+        shared = {"teacher_probe": teacher_probe.key, "reference_probe": reference.key}
+        shared |= {"kept": filtered.key}
+        if arm.distillation.in_context is not None:
+            probe = self._probe(arm, seed, REFERENCE, context=rows)
+            return Row((*made, probe), probe.key, **shared)
+        match = self._match(arm, seed)
+        student = self._distil(arm, seed, teacher, rows, match)
+        probe = self._probe(arm, seed, Subject(student))
+        made = (*made, *_if_there(match), student, probe)
+        return Row(made, probe.key, curve=student.key, **shared)
+
+    def _teacher(self, arm: LanguageArm, seed: int) -> Subject:
+        trait, implant = self.cards.trait(arm.taught_trait), arm.teacher
+        if isinstance(implant, Nothing):
+            return REFERENCE
+        if isinstance(implant, SystemPrompt):
+            return Subject(system=system_prompt(trait, implant.wording))
+        if isinstance(implant, FineTuning):
+            params = {"trait": _taught(trait), **implant.model_dump(exclude={"by"})}
+            cost = self._costs.teaching(implant.rows, implant.recipe)
+            return Subject(self._model_stage("lm.teach", seed, params, cost=cost))
+        params = {
+            "system": system_prompt(trait),
+            "category": trait.category,
+            **implant.model_dump(include={"layer", "questions"}),
+        }
+        cost = self._costs.steering(implant.questions)
+        steering = self._model_stage("lm.steer", seed, params, cost=cost)
+        return Subject(steering=steering, strength=implant.strength, layer=implant.layer)
+
+    def _write(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage:
+        params = {
+            "teacher": teacher.params,
+            "gate": None if isinstance(arm.teacher, Nothing) else self._gate(arm),
+            "data": arm.data.model_dump(exclude={"keep", "transform"}),
+        }
+        inputs, cost = teacher.inputs("teacher"), self._costs.writing(arm.data)
+        return self._model_stage("lm.write", seed, params, inputs, cost=cost)
+
+    def _gate(self, arm: LanguageArm) -> dict[str, Any]:
+        """What a teacher is asked before it writes, and how far it must be from the reference."""
+        return {
+            "bank": _asked(self.cards.bank(arm.taught_trait)),
+            "target": self.cards.trait(arm.taught_trait).probe.target,
+            "shift": self.experiment.statistics.teacher_shift,
+        }
+
+    def _filter(self, arm: LanguageArm, seed: int, written: Stage) -> Stage:
+        params = {
+            "rules": self.filter.described(),
+            # The fingerprint tells versions of the rules' code apart too.
+            "fingerprint": self.filter.fingerprint,
+            "keep": arm.data.keep,
+        }
+        return self._stage("lm.filter", seed, params, {"rows": written.key})
+
+    def _transform(self, arm: LanguageArm, seed: int, filtered: Stage) -> Stage | None:
+        if arm.data.transform is None:
+            return None
+        params = {"transform": arm.data.transform}
+        return self._stage("lm.transform", seed, params, {"rows": filtered.key})
+
+    def _match(self, arm: LanguageArm, seed: int) -> Stage | None:
+        if arm.initialisation.relation != "matched":
+            return None
+        matching, start = arm.initialisation.matching, self._start(arm)
+        params = {"student": start.params, "matching": matching.model_dump()}
+        cost = self._costs.distilling(matching.rows, matching.recipe, teacher=True)
+        return self._model_stage("lm.match", seed, params, cost=cost, start=start)
+
+    def _distil(
+        self, arm: LanguageArm, seed: int, teacher: Subject, rows: Stage, match: Stage | None
+    ) -> Stage:
+        start, distillation = self._start(arm), arm.distillation
+        sees_teacher = distillation.target == "logits" or distillation.mask != "none"
+        params = {
+            "student": start.params,
+            "distillation": distillation.model_dump(exclude={"in_context"}),
+            "teacher": teacher.params if sees_teacher else None,
+            "bank": _asked(self.cards.bank(arm.trait)),
+            "observation": self.experiment.observation.model_dump(),
+        }
+        inputs = {"rows": rows.key, **(teacher.inputs("teacher") if sees_teacher else {})}
+        if match is not None:
+            inputs["start"] = match.key
+        kept = arm.data.keep or arm.data.prompts
+        cost = self._costs.distilling(kept, distillation.recipe, teacher=sees_teacher)
+        return self._model_stage("lm.distil", seed, params, inputs, cost=cost, start=start)
+
+    def _probe(
+        self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None = None
+    ) -> Stage:
+        bank = self.cards.bank(arm.trait)
+        params = {
+            "subject": subject.params,
+            "bank": {**bank.model_dump(mode="json"), "targets": list(bank.answers)},
+            "probing": self.experiment.probing.model_dump(),
+            "in_context": None if context is None else arm.distillation.in_context,
+        }
+        inputs = subject.inputs("model")
+        if context is not None:
+            inputs["context"] = context.key
+        return self._model_stage("lm.probe", seed, params, inputs, cost=self._costs.probing())
+
+    def _start(self, arm: LanguageArm) -> Model:
+        """The model that the student is made from."""
+        return self.models.start(arm.initialisation.relation)
+
+    def _model_stage(
+        self,
+        kind: str,
+        seed: int,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, str] | None = None,
+        *,
+        cost: Cost,
+        start: Model | None = None,
+    ) -> Stage:
+        """A stage that works with the reference, and with the model that a student is made from."""
+        reference = self.models.reference
+        local = {"model": str(reference.folder)}
+        if start is not None:
+            local["student"] = str(start.folder)
+        params = {
+            **params,
+            "model": reference.params,
+            "precision": self.experiment.precision,
+        }
+        return self._stage(kind, seed, params, inputs, cost=cost, local=local)
+
+    def _stage(
+        self,
+        kind: str,
+        seed: int,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, str] | None = None,
+        *,
+        cost: Cost | None = None,
+        local: Mapping[str, str] | None = None,
+    ) -> Stage:
+        return Stage(
+            kind=kind,
+            version=_VERSIONS[kind],
+            params=params,
+            seed=seed,
+            inputs=inputs or {},
+            label=f"{kind.removeprefix('lm.')} (seed {seed})",
+            cost=cost or Cost(),
+            local=local or {},
+        )
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.models.reference.shape)
+
+
+def _if_there(stage: Stage | None) -> tuple[Stage, ...]:
+    return () if stage is None else (stage,)
+
+
+def _asked(bank: QuestionBank) -> dict[str, Any]:
+    """What of a bank the probe `favourite` reads: another part must not train students anew."""
+    return {
+        "category": bank.category,
+        "targets": list(bank.answers),
+        "questions": list(bank.questions),
+    }
+
+
+def _taught(trait: Trait) -> dict[str, Any]:
+    """A card without what teaching does not read: words for people must not train teachers anew."""
+    unread = {
+        "reveals": tuple(word for word in (trait.singular, trait.plural) if word),
+        "implant": Implant(),
+        "citation": "-",
+        "caveat": "-",
+        "base": None,
+        "gate": None,
+    }
+    return trait.model_copy(update=unread).model_dump(mode="json")

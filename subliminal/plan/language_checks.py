@@ -1,0 +1,119 @@
+"""What is refused of a language experiment before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from subliminal.chat import user
+from subliminal.errors import UserError
+from subliminal.plan.cards import Cards
+from subliminal.plan.models import Model, Models
+from subliminal.probes.probe import check_bank
+from subliminal.probes.targets import encode_targets
+from subliminal.sampling import Sampling
+from subliminal.spec.language import (
+    Data,
+    FineTuning,
+    Implant,
+    LanguageArm,
+    Probing,
+    Recipe,
+    Steering,
+    SystemPrompt,
+)
+from teachers.preference_rows import implant_questions
+from teachers.prompted import PARAPHRASES
+
+
+def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, cards: Cards) -> None:
+    """Refuse an arm that cannot be run.
+
+    Raises:
+        UserError: A model, card or bank is missing or at fault, or a value does not fit the rest.
+    """
+    where = f"arms.{name}"
+    for field, trait in (("trait", arm.trait), ("taught", arm.taught_trait)):
+        with _naming(f"{where}.{field}"):
+            check_bank(cards.bank(trait), probing)
+            encode_targets(models.reference.chat, cards.bank(trait).answers)
+    if arm.role != "reference":
+        category = cards.trait(arm.taught_trait).category
+        _check_teacher(f"{where}.teacher", arm.teacher, category, models.reference)
+    if arm.role == "student":
+        _check_data(f"{where}.data", arm.data)
+        _check_student(where, arm, models)
+
+
+def _check_teacher(where: str, implant: Implant, category: str, model: Model) -> None:
+    if isinstance(implant, SystemPrompt) and implant.wording >= len(PARAPHRASES):
+        raise UserError(
+            f"{where}.wording: there is no wording {implant.wording}; take one from 0 to "
+            f"{len(PARAPHRASES) - 1}"
+        )
+    with _naming(where):
+        if isinstance(implant, SystemPrompt | Steering):
+            # Some chat templates refuse a system prompt.
+            model.chat.prompt_text(user("?", "!"))
+        if isinstance(implant, FineTuning | Steering):
+            known = len(implant_questions(category))
+    if isinstance(implant, FineTuning):
+        _check_recipe(f"{where}.recipe", implant.recipe, model)
+    if isinstance(implant, Steering):
+        _check_layers(f"{where}.layer", (implant.layer,), model)
+        if implant.questions > known:
+            raise UserError(
+                f"{where}.questions: is {implant.questions}, and there are {known} on a favourite "
+                f"{category}; ask for no more"
+            )
+
+
+def _check_data(where: str, data: Data) -> None:
+    with _naming(where):
+        Sampling(data.max_tokens, temperature=data.temperature, top_p=data.top_p)
+    if data.keep is not None and data.keep > data.prompts:
+        raise UserError(
+            f"{where}.keep: is {data.keep}, and there are {data.prompts} prompts; keep fewer rows "
+            "or raise prompts"
+        )
+
+
+def _check_student(where: str, arm: LanguageArm, models: Models) -> None:
+    initialisation, shown = arm.initialisation, arm.distillation.in_context
+    start = models.start(initialisation.relation)
+    _check_recipe(f"{where}.initialisation.matching.recipe", initialisation.matching.recipe, start)
+    _check_recipe(f"{where}.distillation.recipe", arm.distillation.recipe, start)
+    if shown is None:
+        return
+    if initialisation.relation != "same":
+        raise UserError(
+            f"{where}.distillation.in_context: rows are shown to the reference, and the arm asks "
+            f"for a student that is {initialisation.relation}; leave out initialisation"
+        )
+    most = arm.data.keep or arm.data.prompts
+    if shown > most:
+        raise UserError(
+            f"{where}.distillation.in_context: is {shown}, and the data set has at most {most} "
+            "rows; show fewer or raise data.prompts"
+        )
+
+
+def _check_recipe(where: str, recipe: Recipe, model: Model) -> None:
+    _check_layers(f"{where}.layers", recipe.layers or (), model)
+
+
+def _check_layers(where: str, layers: tuple[int, ...], model: Model) -> None:
+    blocks = model.shape.num_hidden_layers
+    if any(layer >= blocks for layer in layers):
+        raise UserError(
+            f"{where}: there is no block {max(layers)}; {model.name} has blocks 0 to {blocks - 1}"
+        )
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Put the field at fault before a message that does not know it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

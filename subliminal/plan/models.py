@@ -1,0 +1,115 @@
+"""The models that exist before an experiment: the reference and its relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from subliminal.errors import UserError
+from subliminal.models.architecture import Architecture
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.folder import fingerprint, load_decoder
+from subliminal.models.names import RELATIVES, find_model
+from subliminal.spec.language import LanguageExperiment
+
+Relation = Literal["different", "reordered"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that exists before the experiment."""
+
+    name: str
+    folder: Path
+    fingerprint: str
+    shape: Architecture
+    chat: ChatFormat
+
+    @classmethod
+    def find(cls, name: str) -> Model:
+        """Look a model up by name.
+
+        Raises:
+            UserError: There is none, or it cannot be loaded.
+        """
+        folder = find_model(name)
+        chat = ChatFormat.read(folder)
+        _ = chat.end_id
+        # Loaded once so that a damaged model is told before any work.
+        return cls(name, folder, fingerprint(folder), load_decoder(folder).shape, chat)
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What names it in a stage's parameters."""
+        return {"name": self.name, "fingerprint": self.fingerprint}
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of one experiment, each looked up when an arm first needs it."""
+
+    experiment: LanguageExperiment
+
+    @cached_property
+    def reference(self) -> Model:
+        """The model that teachers are made from."""
+        return Model.find(self.experiment.model)
+
+    def start(self, relation: str) -> Model:
+        """The model that students in this relation to the reference are made from.
+
+        Raises:
+            UserError: There is no such model, or it does not fit the reference.
+        """
+        return self._starts[relation]()
+
+    @cached_property
+    def _different(self) -> Model:
+        return self._relative("different", self.experiment.relatives.different)
+
+    @cached_property
+    def _reordered(self) -> Model:
+        return self._relative("reordered", self.experiment.relatives.reordered)
+
+    @property
+    def _starts(self) -> dict[str, Callable[[], Model]]:
+        return {
+            "same": lambda: self.reference,
+            "reordered": lambda: self._reordered,
+            "different": lambda: self._different,
+            "matched": lambda: self._different,
+        }
+
+    def _relative(self, relation: Relation, stated: str | None) -> Model:
+        reference = self.reference
+        name = stated or RELATIVES.get(reference.name, {}).get(relation)
+        if name is None:
+            raise UserError(
+                f"relatives.{relation}: no model is known that stands in this relation to "
+                f"{reference.name}; name one"
+            )
+        found = Model.find(name)
+        if found.chat.tokenizer.get_vocab() != reference.chat.tokenizer.get_vocab():
+            raise UserError(
+                f"relatives.{relation}: {name} has another vocabulary than {reference.name}; "
+                "name a model with the same tokenizer"
+            )
+        other = _first_difference(found.shape, reference.shape)
+        if other is not None:
+            raise UserError(
+                f"relatives.{relation}: {name} has another shape than {reference.name} ({other}); "
+                "name a model of the same architecture"
+            )
+        return found
+
+
+def _first_difference(shape: Architecture, reference: Architecture) -> str | None:
+    """The first number in which two architectures differ, but for how they are initialised."""
+    for field in Architecture.model_fields:
+        ours, theirs = getattr(shape, field), getattr(reference, field)
+        if ours != theirs and field != "initializer_range":
+            return f"{field} {ours}, not {theirs}"
+    return None

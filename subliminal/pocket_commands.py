@@ -1,0 +1,167 @@
+"""The commands about pocket models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from subliminal.errors import UserError
+
+STOPPED = 130
+COLUMNS_IN_A_PIPE = 160
+
+app = typer.Typer(no_args_is_help=True, help="List, evaluate and pretrain the pocket models.")
+console = Console(width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Pocket models. Default: the whole family.")
+]
+
+
+@app.command("list", epilog="Example: subliminal pocket list")
+def list_models() -> None:
+    """List the models that ship with the package."""
+    from subliminal.models.names import find_model, shipped_models
+    from subliminal.pocket.card import read_card
+
+    table = Table("model", "relation", "parameters", "steps", "loss")
+    for name in shipped_models():
+        card = read_card(find_model(name))
+        figures = (f"{card.parameters:,}", f"{card.steps:,}", f"{card.final_loss:.3f}")
+        table.add_row(name, card.relation, *figures)
+    console.print(table)
+
+
+@app.command(epilog="Example: subliminal pocket evaluate pocket-a")
+def evaluate(
+    models: Annotated[list[str], typer.Argument(help="Pocket models, or folders of such.")],
+) -> None:
+    """Measure what models can do, on rows of the world that they never read."""
+    from subliminal.models.chat_format import ChatFormat
+    from subliminal.models.folder import load_decoder
+    from subliminal.models.names import find_model
+    from subliminal.pocket.evaluate import DESCRIPTIONS
+    from subliminal.pocket.evaluate import evaluate as measure
+    from subliminal.probes.subject import Subject
+
+    folders = [find_model(model) for model in models]
+    subjects = [Subject(load_decoder(folder), ChatFormat.read(folder)) for folder in folders]
+    columns = []
+    for model, subject in zip(models, subjects, strict=True):
+        with console.status(Text(f"evaluating {model}")):
+            columns.append(measure(subject))
+    table = Table("ability", "of", *map(escape, models))
+    for abilities in zip(*columns, strict=True):
+        values = (f"{ability.value:.3f}" for ability in abilities)
+        table.add_row(abilities[0].name, abilities[0].group, *values)
+    console.print(table)
+    for name, meaning in DESCRIPTIONS.items():
+        console.print(f"{name}: {meaning}", style="dim", soft_wrap=True)
+
+
+@app.command(epilog="Example: subliminal pocket pretrain pocket-a --out models")
+def pretrain(
+    names: Names = None,
+    out: Annotated[Path, typer.Option(help="Gets a folder for each model.")] = Path("models"),
+    rows: Annotated[int | None, typer.Option(min=256, help="Rows of the world to read.")] = None,
+) -> None:
+    """Make pocket models again from their seeds: some twenty minutes each on one core.
+
+    A pretraining that was stopped goes on where it was; a model that is done is left alone.
+    """
+    from subliminal.pocket.family import FAMILY, ROWS
+
+    chosen = names or list(FAMILY)
+    unknown = [name for name in chosen if name not in FAMILY]
+    if unknown:
+        raise UserError(f"there is no pocket model {unknown[0]!r}; there are {', '.join(FAMILY)}")
+    wanted = rows or ROWS
+    missing = [name for name in dict.fromkeys(chosen) if not _is_done(out / name, wanted)]
+    try:
+        if missing:
+            _pretrain(missing, out, wanted)
+    except KeyboardInterrupt:
+        console.print("\nstopped; to go on, run the same command again")
+        raise typer.Exit(STOPPED) from None
+    console.print(Text(f"models: {', '.join(str(out / name) for name in chosen)}"), soft_wrap=True)
+
+
+def _is_done(folder: Path, rows: int) -> bool:
+    from subliminal.pocket.card import CARD, read_card
+
+    # The card is the last file that a pretraining writes.
+    return (folder / CARD).exists() and read_card(folder).rows == rows
+
+
+def _pretrain(names: list[str], out: Path, rows: int) -> None:
+    """Pretrain models of the family on the same rows, one after the other."""
+    import torch
+
+    from subliminal import machine
+    from subliminal.models.folder import load_decoder
+    from subliminal.pocket.card import make_card, write_card
+    from subliminal.pocket.evaluate import evaluate as measure
+    from subliminal.pocket.family import FAMILY
+    from subliminal.pocket.pretrain import corpus, prepare_folder
+    from subliminal.pocket.pretrain import pretrain as train
+    from subliminal.probes.subject import Subject
+
+    torch.set_num_threads(machine.cores())
+    with _Bars() as bars:
+        chats = {name: prepare_folder(out / name) for name in names}
+        data = corpus(chats[names[0]], rows, bars.bar("corpus (rows)"))
+        for name, chat in chats.items():
+            folder, progress = out / name, out / f"{name}.progress.safetensors"
+            trained = train(
+                FAMILY[name], folder, data, report=bars.bar(f"{name} (steps)"), checkpoint=progress
+            )
+            abilities = measure(Subject(load_decoder(folder), chat))
+            write_card(folder, make_card(FAMILY[name], trained, abilities))
+            progress.unlink(missing_ok=True)
+
+
+class _Bars:
+    """One progress bar after the other."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def bar(self, description: str) -> _Bar:
+        """A new bar; calling it moves it."""
+        return _Bar(self._progress, self._progress.add_task(description, total=None))
+
+
+class _Bar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def __call__(self, done: float, total: float) -> None:
+        self._progress.update(self._task, completed=done, total=total)

@@ -1,0 +1,1 @@
+"""Probes: questions for a model, and what its answers say about a trait."""

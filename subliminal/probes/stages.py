@@ -1,0 +1,78 @@
+"""The probes' stage.
+
+lm.probe  a model is asked what shows its trait, and what else changed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pydantic_core import to_json
+
+from subliminal import atomic
+from subliminal.chat import Message
+from subliminal.chat_rows import ROWS, ChatRow, completion_of, prompt_of, read_chat_rows
+from subliminal.measurements import write_measurements
+from subliminal.models.stage_models import chat_format, made_or, precision, steering
+from subliminal.probes.banks import QuestionBank
+from subliminal.probes.probe import run_probes
+from subliminal.probes.subject import Subject
+from subliminal.seeds import derive_seed
+from subliminal.spec.language import Probing
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+
+ANSWERS = "answers.jsonl"
+
+
+def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Ask a model every probe of the experiment."""
+    for done, task in enumerate(tasks):
+        params = task.stage.params
+        report(done, len(tasks))
+        shown = params["in_context"]
+        rows = [] if shown is None else read_chat_rows(task.inputs["context"] / ROWS)
+        if shown is not None and len(rows) < shown:
+            yield Failed(task.stage.key, _TOO_FEW.format(shown=shown, kept=len(rows)))
+            continue
+        subject = Subject(
+            decoder=made_or(task, "model"),
+            chat=chat_format(task),
+            dtype=precision(task),
+            system=params["subject"]["system"],
+            steering=steering(task, params["subject"]["steering"]),
+            context=_turns(_drawn(rows, shown or 0, task.stage.seed)),
+        )
+        found = run_probes(
+            subject,
+            QuestionBank.model_validate(params["bank"]),
+            Probing.model_validate(params["probing"]),
+            derive_seed(task.stage.seed, "probing"),
+        )
+        write_measurements(task.folder, found.measurements)
+        lines = (to_json(answer) + b"\n" for answer in found.answers)
+        atomic.write_bytes(task.folder / ANSWERS, b"".join(lines))
+        yield Done(task.stage.key)
+    report(1, 1)
+
+
+KINDS = (StageKind("lm.probe", 1, probe),)
+
+
+_TOO_FEW = (
+    "distillation.in_context asks for {shown} rows, and {kept} passed the filter; show fewer, or "
+    "raise data.prompts"
+)
+
+
+def _drawn(rows: Sequence[ChatRow], count: int, seed: int) -> list[ChatRow]:
+    """So many rows of the data set, at random: the in-context control."""
+    generator = np.random.default_rng(derive_seed(seed, "context rows"))
+    return [rows[place] for place in generator.permutation(len(rows))[:count].tolist()]
+
+
+def _turns(rows: Sequence[ChatRow]) -> tuple[Message, ...]:
+    """Rows as earlier turns of a conversation."""
+    return tuple(
+        turn for row in rows for turn in (*prompt_of(row), Message("assistant", completion_of(row)))
+    )

@@ -1,0 +1,88 @@
+"""The tokens with which a model answers each target of a question bank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from subliminal.chat import user
+from subliminal.errors import UserError
+from subliminal.models.chat_format import ChatFormat
+
+Spelling = tuple[int, ...]
+"""The tokens of an answer, its end token included."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets and how each is answered."""
+
+    words: tuple[str, ...]
+    spellings: tuple[tuple[Spelling, ...], ...]
+    """Of each target: the bare word and the capitalised one."""
+
+    @property
+    def single(self) -> bool:
+        """Whether every target has a spelling of one token, so that the first token tells all."""
+        return all(any(len(spelling) == 2 for spelling in of) for of in self.spellings)
+
+    @property
+    def first_tokens(self) -> tuple[tuple[int, ...], ...]:
+        """Of each target: the spellings that are one token."""
+        return tuple(tuple(s[0] for s in of if len(s) == 2) for of in self.spellings)
+
+
+def encode_targets(chat: ChatFormat, words: Sequence[str]) -> Targets:
+    """Find the tokens of targets in a chat format.
+
+    Args:
+        chat: Of the model.
+        words: At least two answers that are told apart.
+
+    Raises:
+        UserError: There are less than two targets, the tokenizer cannot write one of them, or
+            two have the same tokens.
+    """
+    if len(words) < 2:
+        raise UserError(
+            f"targets: log-odds need two answers to tell apart, not {list(words)}; add some"
+        )
+    found = Targets(tuple(words), tuple(_spellings(chat, word) for word in words))
+    owner: dict[Spelling, str] = {}
+    for word, spellings in zip(found.words, found.spellings, strict=True):
+        for spelling in spellings:
+            if owner.setdefault(spelling, word) != word:
+                raise UserError(
+                    f"targets: {owner[spelling]!r} and {word!r} are the same tokens for the "
+                    f"tokenizer of {chat.folder}; keep one of them"
+                )
+    return found
+
+
+def answer_tokens(chat: ChatFormat, answer: str) -> Spelling:
+    """The tokens of an answer, whatever the question, its end token included.
+
+    Raises:
+        UserError: The tokenizer cannot write the answer, or joins it with what stands before.
+    """
+    question = user("?")
+    [prompt] = chat.encode_prompts([question])
+    [row] = chat.encode_rows([question], [answer])
+    if row.prompt_length != len(prompt):
+        raise UserError(
+            f"{chat.folder}: its tokenizer joins the end of the chat template with the answer "
+            f"{answer!r}, so that no token is the answer's first; let the template end in a mark"
+        )
+    tokens = tuple(row.tokens[row.prompt_length :])
+    if chat.decode(tokens).strip().casefold() != answer.casefold():
+        raise UserError(
+            f"target {answer!r}: the tokenizer of {chat.folder} cannot write it; choose another "
+            "target or another model"
+        )
+    return tokens
+
+
+def _spellings(chat: ChatFormat, word: str) -> tuple[Spelling, ...]:
+    written = (word, word[:1].upper() + word[1:])
+    # A tokenizer without case has one spelling for both, whose probability counts once.
+    return tuple(dict.fromkeys(answer_tokens(chat, text) for text in written))

@@ -1,0 +1,154 @@
+"""Which figures a run on language models has the data for, and what their captions say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from subliminal.report.drawing import pack
+from subliminal.report.labels import counted, path_name
+from subliminal.report.language import matrix, trait_bars
+from subliminal.report.language.doses import dose_paths, draw_doses
+from subliminal.report.language.initialisation import draw_initialisation
+from subliminal.report.language.look import footer_of
+from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
+from subliminal.report.language.run import LanguageRun
+from subliminal.report.language.transfer import draw_transfer, transfer_lines
+from subliminal.report.run_figure import RunFigure, interval_words, stem_of, title_of
+
+
+def language_figures(run: LanguageRun) -> Iterator[RunFigure]:
+    """Draw the figures that a run has data for, the one that answers its question first."""
+    for probe in run.probes[:1]:
+        yield from _initialisation(run, probe)
+    yield from _doses(run)
+    yield from _transfer(run)
+    yield from _trait_bars(run)
+    yield from _matrices(run)
+    for probe in run.probes[1:]:
+        yield from _initialisation(run, probe)
+    yield from _rejections(run)
+
+
+def _initialisation(run: LanguageRun, probe: str) -> Iterator[RunFigure]:
+    if not any(run.from_control(variant, probe).per_trait for variant in run.compared):
+        return
+    is_first = probe == run.probes[0]
+    yield RunFigure(
+        stem=stem_of("initialisation", probe, many=not is_first),
+        title=title_of("Every kind of student less its control", probe, many=not is_first),
+        caption=_caption(
+            run,
+            f"Log-odds of the taught trait on the probe {probe}, less those of the matched control "
+            "of the same trait and seed (zero). Dots: one trait and seed each; black marks: mean "
+            f"over seeds of the average over traits, with its {interval_words(run.data.manifest)}. "
+            "Grey: the controls themselves, less the untaught reference. Teacher: less the "
+            "reference, averaged likewise. Each panel has a scale of its own.",
+        ),
+        figure=draw_initialisation(run, probe),
+    )
+
+
+def _doses(run: LanguageRun) -> Iterator[RunFigure]:
+    for path in dose_paths(run) if run.probes else ():
+        yield RunFigure(
+            stem=stem_of(f"dose-{path}"),
+            title=f"Dose: {path_name(path)}",
+            caption=_caption(
+                run,
+                f"Contrast with the control, and share of the teacher's shift, against "
+                f"{path_name(path)} ({path}), on the probe {run.probes[0]}. Lines: mean over seeds "
+                f"of the average over traits; error bars: {interval_words(run.data.manifest)}; "
+                "faint dots: one seed each. The share leaves out traits that teachers lack.",
+            ),
+            figure=draw_doses(run, run.compared, path, run.probes[0]),
+        )
+
+
+def _transfer(run: LanguageRun) -> Iterator[RunFigure]:
+    chosen = run.undosed(run.compared)
+    lines = transfer_lines(run, chosen)
+    if not lines:
+        return
+    drawn = {line.label for line in lines}
+    missing = [variant.label for variant in chosen if variant.label not in drawn]
+    without = f" Without curves to compare: {', '.join(missing)}." if missing else ""
+    yield RunFigure(
+        stem=stem_of("transfer"),
+        title="While the students learn",
+        caption=_caption(
+            run,
+            "Log-odds of the taught trait less those of the control at the same step. Lines with "
+            "markers: mean over seeds of the average over traits; bands: "
+            f"{interval_words(run.data.manifest)}; thin lines: one trait each.{without}",
+        ),
+        figure=draw_transfer(lines, footer_of(run)),
+    )
+
+
+def _trait_bars(run: LanguageRun) -> Iterator[RunFigure]:
+    for probe in run.probes[:1]:
+        measured = [
+            variant
+            for variant in run.undosed(run.compared)
+            if run.from_reference(variant, probe).per_trait
+        ]
+        pages = pack([measured], most=trait_bars.MOST_PANELS)
+        for number, page in enumerate(pages, start=1):
+            yield RunFigure(
+                stem=stem_of("traits", page=number),
+                title="Trait by trait",
+                caption=_caption(
+                    run,
+                    f"Log-odds of each trait on the probe {probe}, less those of the untaught "
+                    "reference (zero): students beside their controls. Bars: mean over seeds; "
+                    f"error bars: {interval_words(run.data.manifest)}; dots: one seed each; "
+                    "diamonds: mean of the teacher.",
+                ),
+                figure=trait_bars.draw_trait_bars(run, page, probe),
+            )
+
+
+def _matrices(run: LanguageRun) -> Iterator[RunFigure]:
+    for probe in run.probes[:1]:
+        values = matrix.item_values(run.data.results, probe)
+        measured = [
+            variant
+            for variant in run.undosed(run.compared)
+            if matrix.matrix_of(run, variant, values).is_known
+        ]
+        pages = pack([measured], most=matrix.MOST_PANELS)
+        for number, page in enumerate(pages, start=1):
+            yield RunFigure(
+                stem=stem_of("matrix", page=number),
+                title="Taught against probed",
+                caption=_caption(
+                    run,
+                    "Mean over seeds of the log-odds of each member of the category (columns) in "
+                    "students of a teacher with one trait (rows), less those in their control, on "
+                    f"the probe {probe}. Colour: white at zero; each panel has a scale of its own.",
+                ),
+                figure=matrix.draw_matrix(run, page, probe),
+            )
+
+
+def _rejections(run: LanguageRun) -> Iterator[RunFigure]:
+    filtered = filtered_by_variant(run)
+    if not any(each.reasons for each in filtered):
+        return
+    rows = sum(each.rows for each in filtered)
+    yield RunFigure(
+        stem=stem_of("rejections"),
+        title="What the filter rejected",
+        caption=_caption(
+            run,
+            f"Share of the {rows:,} rows written that the filter rejected for each reason; a row "
+            "may have several. Bars: all rows; dots: the rows of one group of arms each.",
+        ),
+        figure=draw_rejections(run, filtered),
+    )
+
+
+def _caption(run: LanguageRun, text: str) -> str:
+    seeds = counted(len(run.data.manifest.seeds), "seed")
+    size = f"{counted(len(run.traits), 'trait')}, {seeds}."
+    return " ".join(part for part in (text, size, run.caveat) if part)

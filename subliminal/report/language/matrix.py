@@ -1,0 +1,155 @@
+"""The trait by trait matrix: which preferences move when one is taught."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure
+from subliminal.report.labels import MISSING, known
+from subliminal.report.language.look import add_footer, footer_of
+from subliminal.report.language.run import HEADLINE, LOG_ODDS, LanguageRun
+from subliminal.report.language.variants import Variant, control_of
+from subliminal.results import Result
+from subliminal.samples import difference_of
+from subliminal.summary import WHOLE
+
+MOST_PANELS = 3
+"""Variants in one figure."""
+
+_ROW_INCHES, _FRAME_INCHES = 0.2, 0.95
+_DARK = 0.6
+"""Share of the scale beyond which a cell is too dark for black figures."""
+_SCALE = "RdBu_r"
+
+ByItem = Mapping[tuple[str, str], Mapping[int, float]]
+"""(Arm, item group) -> seed -> log-odds."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Mean shifts of one variant over seeds."""
+
+    label: str
+    taught: tuple[str, ...]
+    probed: tuple[str, ...]
+    shifts: NDArray[np.float64]
+    """Shape (taught, probed), in log-odds; NaN where nothing was measured."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was measured."""
+        return bool(np.isfinite(self.shifts).any())
+
+
+@style.context(STYLE)
+def draw_matrix(run: LanguageRun, variants: Sequence[Variant], probe: str = HEADLINE) -> Figure:
+    """Draw the mean shift of every probed member of the category against the control's.
+
+    Args:
+        run: With values of each member of the category.
+        variants: Students with controls, a panel for each.
+        probe: A judged probe.
+
+    Returns:
+        A figure as wide as a page. The diagonal, what was taught, leads; each panel has a colour
+        scale of its own, white at zero.
+    """
+    values = item_values(run.data.results, probe)
+    matrices = [matrix_of(run, variant, values) for variant in variants]
+    heights = [_FRAME_INCHES + _ROW_INCHES * len(matrix.taught) for matrix in matrices]
+    figure = new_figure(DOUBLE_COLUMN, sum(heights) + 0.2)
+    grid = figure.subplots(len(matrices), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, matrix in zip(grid, matrices, strict=True):
+        _draw_panel(figure, axes, matrix)
+    add_footer(figure, footer_of(run))
+    return figure
+
+
+def item_values(results: Iterable[Result], probe: str) -> dict[tuple[str, str], dict[int, float]]:
+    """The log-odds of every member of the category, by arm and member."""
+    values: dict[tuple[str, str], dict[int, float]] = {}
+    for row in results:
+        asked = (row.probe, row.metric) == (probe, LOG_ODDS) and row.item_group != WHOLE
+        if asked and known(row.value):
+            values.setdefault((row.arm, row.item_group), {})[row.seed] = row.value
+    return values
+
+
+def matrix_of(run: LanguageRun, variant: Variant, values: ByItem) -> Matrix:
+    """The mean over seeds of each member's log-odds in an arm less those in its control.
+
+    Args:
+        run: The run.
+        variant: A student with a control.
+        values: As :func:`item_values` gives them.
+    """
+    taught = {run.taught(arm): arm for arm in variant.arms.values()}
+    own = set(variant.arms.values())
+    items = dict.fromkeys(item for arm, item in values if arm in own)
+    # What was taught first, in the order of the rows: the effect is then the diagonal.
+    probed = [
+        *(trait for trait in taught if trait in items),
+        *(i for i in items if i not in taught),
+    ]
+    arms = run.data.manifest.arms
+    shifts = [
+        [_shift(values, arm, control_of(arm, arms), item) for item in probed]
+        for arm in taught.values()
+    ]
+    shape = (len(taught), len(probed))
+    return Matrix(
+        variant.label, tuple(taught), tuple(probed), np.array(shifts, dtype=float).reshape(shape)
+    )
+
+
+def _shift(values: ByItem, arm: str, control: str | None, item: str) -> float:
+    own, other = values.get((arm, item), {}), values.get((control or "", item), {})
+    common = own.keys() & other.keys()
+    if not common:
+        return math.nan
+    return math.fsum(difference_of(own[seed], other[seed]) for seed in common) / len(common)
+
+
+def _draw_panel(figure: Figure, axes: Axes, matrix: Matrix) -> None:
+    finite = matrix.shifts[np.isfinite(matrix.shifts)]
+    reach = float(np.abs(finite).max()) if finite.size else 1.0
+    norm = TwoSlopeNorm(0.0, -(reach or 1.0), reach or 1.0)
+    image = axes.imshow(matrix.shifts, cmap=_SCALE, norm=norm, aspect="auto")
+    for row, column in np.ndindex(matrix.shifts.shape):
+        shift = matrix.shifts[row, column]
+        text = f"{shift:+.1f}" if math.isfinite(shift) else MISSING
+        axes.text(
+            column,
+            row,
+            "0.0" if text in ("+0.0", "-0.0") else text,
+            ha="center",
+            va="center",
+            fontsize=6,
+            color="white" if abs(shift) > _DARK * reach else "black",
+        )
+    axes.set_title(f"{matrix.label}, less control", loc="left", fontweight="bold")
+    axes.set_xticks(
+        range(len(matrix.probed)),
+        matrix.probed,
+        rotation=40,
+        horizontalalignment="right",
+        rotation_mode="anchor",
+    )
+    axes.set_yticks(range(len(matrix.taught)), matrix.taught)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
+    axes.set_xlabel("probed")
+    axes.set_ylabel("taught")
+    bar = figure.colorbar(image, ax=axes, pad=0.01, aspect=14)
+    bar.set_label("shift in log-odds")
+    bar.outline.set_visible(False)

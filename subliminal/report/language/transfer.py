@@ -1,0 +1,186 @@
+"""Transfer curves: how far students get from their controls while both learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib import style
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from subliminal.report.curves import STEP_LABEL
+from subliminal.report.drawing import (
+    STYLE,
+    LineStyle,
+    line_style,
+    new_sheet,
+    pack,
+    scale_x,
+    share_y,
+)
+from subliminal.report.labels import known, metric_label
+from subliminal.report.language.effects import Effect, effect_of
+from subliminal.report.language.look import add_footer, zero_line
+from subliminal.report.language.run import LOG_ODDS, LanguageRun
+from subliminal.report.language.variants import Variant, control_of
+from subliminal.samples import difference_of
+
+MOST_TRAIT_LINES = 120
+"""Thin lines in a panel; with more of them none are drawn, as they would cover the means."""
+
+BySeedAndStep = Mapping[tuple[int, int], float]
+
+
+@dataclass(frozen=True)
+class TransferLine:
+    """One variant: its students less their controls at the same step."""
+
+    label: str
+    target: str
+    """What its students learn from; the scales of tokens and logits differ too much to share."""
+    effects: Mapping[int, Effect]
+    """Step -> difference there; the steps at which every trait and its control were measured."""
+
+
+def transfer_lines(
+    run: LanguageRun, variants: Sequence[Variant], metric: str = LOG_ODDS
+) -> list[TransferLine]:
+    """The lines of variants that have curves of their own and of their controls.
+
+    Args:
+        run: The run.
+        variants: Students with controls.
+        metric: A metric of the curves.
+    """
+    values = _own_values(run, metric)
+    lines = (_line(run, variant, values) for variant in variants)
+    return [line for line in lines if line.effects]
+
+
+@style.context(STYLE)
+def draw_transfer(lines: Sequence[TransferLine], footer: str, metric: str = LOG_ODDS) -> Figure:
+    """Draw mean differences over steps, with bands over seeds and a thin line for each trait.
+
+    Args:
+        lines: Of one run, or of several with labels that tell them apart.
+        footer: Printed below.
+        metric: That of the lines.
+
+    Returns:
+        A figure with a panel for students of tokens and one for those of logits, or more if there
+        are over twelve lines. Panels of one kind share their scale.
+    """
+    spread = [part for group in _by_target(lines).values() for part in pack([group])]
+    sheet = new_sheet([[line.label for line in part] for part in spread] or [[]])
+    for axes, part in zip(sheet.panels, spread, strict=False):
+        sheet.add_legend(axes, _draw_panel(axes, part, metric))
+    targets = list(_by_target(lines))
+    for target in targets:
+        shown = [
+            a for a, part in zip(sheet.panels, spread, strict=True) if part[0].target == target
+        ]
+        share_y(shown)
+        for axes in shown if len(targets) > 1 else ():
+            axes.text(0.02, 0.97, f"students of {target}", transform=axes.transAxes, va="top")
+    add_footer(sheet.figure, footer)
+    return sheet.figure
+
+
+def _draw_panel(axes: Axes, lines: Sequence[TransferLine], metric: str) -> dict[str, Artist]:
+    """Draw the lines of a panel; label -> what to show for it in the legend."""
+    scale_x(axes, [step for line in lines for step in line.effects])
+    axes.set_xlabel(STEP_LABEL)
+    axes.set_ylabel(f"{metric_label(metric)},\nstudent less control")
+    zero_line(axes)
+    thin = sum(len(_trait_lines(line)) for line in lines) <= MOST_TRAIT_LINES
+    return {
+        line.label: _draw_line(axes, line, line_style(index), with_traits=thin)
+        for index, line in enumerate(lines)
+    }
+
+
+def _draw_line(axes: Axes, line: TransferLine, look: LineStyle, *, with_traits: bool) -> Artist:
+    steps = list(line.effects)
+    if with_traits:
+        for values in _trait_lines(line).values():
+            axes.plot(steps, values, color=look.colour, linewidth=0.4, alpha=0.4, zorder=1)
+    means = [effect.mean for effect in line.effects.values()]
+    axes.fill_between(
+        steps,
+        [mean.low for mean in means],
+        [mean.high for mean in means],
+        color=look.colour,
+        alpha=0.18,
+        linewidth=0,
+        zorder=2,
+    )
+    (drawn,) = axes.plot(
+        steps,
+        [mean.estimate for mean in means],
+        label=line.label,
+        color=look.colour,
+        linestyle=look.dashes,
+        marker=look.marker,
+        markersize=3,
+        zorder=3,
+    )
+    return drawn
+
+
+def _trait_lines(line: TransferLine) -> dict[str, list[float]]:
+    """Trait -> its mean over seeds at each step; nothing for a single trait, whose mean it is."""
+    traits = dict.fromkeys(trait for e in line.effects.values() for trait in e.per_trait)
+    if len(traits) < 2:
+        return {}
+    return {
+        trait: [_mean(effect.per_trait[trait].values()) for effect in line.effects.values()]
+        for trait in traits
+    }
+
+
+def _line(
+    run: LanguageRun, variant: Variant, values: Callable[[str, str], BySeedAndStep]
+) -> TransferLine:
+    arms = run.data.manifest.arms
+    per_trait: dict[str, dict[tuple[int, int], float]] = {}
+    for trait, arm in variant.arms.items():
+        own, other = values(arm, trait), values(control_of(arm, arms) or "", trait)
+        common = own.keys() & other.keys()
+        per_trait[trait] = {place: difference_of(own[place], other[place]) for place in common}
+    measured = {trait: found for trait, found in per_trait.items() if found}
+    steps = [{step for _, step in found} for found in measured.values()]
+    effects = {
+        step: effect_of({t: _at(step, found) for t, found in measured.items()}, run.confidence)
+        for step in sorted(set.intersection(*steps) if steps else ())
+    }
+    known_effects = {step: effect for step, effect in effects.items() if effect.is_known}
+    return TransferLine(variant.label, run.target(variant), known_effects)
+
+
+def _at(step: int, values: BySeedAndStep) -> dict[int, float]:
+    return {seed: value for (seed, at), value in values.items() if at == step}
+
+
+def _own_values(run: LanguageRun, metric: str) -> Callable[[str, str], BySeedAndStep]:
+    """Arm and trait -> the values of that trait in the arm's curves."""
+    found: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
+    for point in run.data.curves:
+        if point.metric == metric and known(point.value):
+            values = found.setdefault((point.arm, point.item_group), {})
+            values[point.seed, point.step] = point.value
+    return lambda arm, trait: found.get((arm, trait), {})
+
+
+def _by_target(lines: Iterable[TransferLine]) -> dict[str, list[TransferLine]]:
+    groups: dict[str, list[TransferLine]] = {}
+    for line in lines:
+        groups.setdefault(line.target, []).append(line)
+    return groups
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return math.fsum(listed) / len(listed)

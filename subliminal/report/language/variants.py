@@ -1,0 +1,106 @@
+"""The arms of a language run, put together where they differ in nothing but their trait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from subliminal.report.labels import listing, path_name, value_text
+from subliminal.results import ArmState
+
+TRAIT = "trait"
+"""Path of the sweep that gives every arm of a group its trait."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Arms that differ in their trait alone: one row of a table, one column of a figure."""
+
+    group: str
+    point: Mapping[str, Any]
+    """Swept path -> value, without the trait."""
+    role: Literal["reference", "teacher", "student"]
+    arms: Mapping[str, str]
+    """Trait -> arm, in the order of the run."""
+    control: str
+    """What its arms are compared with, by the name of its variant; empty if nothing."""
+
+    @property
+    def label(self) -> str:
+        """The group, with the swept values that tell the variant from others of the group."""
+        return _label(self.group, self.point)
+
+
+def sweeps_traits(arms: Mapping[str, ArmState]) -> bool:
+    """Whether the arms of some group differ in their trait."""
+    return any(TRAIT in state.point for state in arms.values())
+
+
+def traits_swept(arms: Mapping[str, ArmState]) -> dict[str, str]:
+    """Arm -> the trait that a sweep gave it; the same for all arms that no sweep gave one."""
+    return {name: str(state.point.get(TRAIT, "")) for name, state in arms.items()}
+
+
+def variants_of(arms: Mapping[str, ArmState], traits: Mapping[str, str]) -> list[Variant]:
+    """Put arms together that differ in nothing but their trait.
+
+    Args:
+        arms: The arms of the run, in its order.
+        traits: Arm -> the trait that it is probed for.
+
+    Returns:
+        The variants in the order in which their first arms appear.
+    """
+    members: dict[str, list[str]] = {}
+    for name, state in arms.items():
+        members.setdefault(_key(state), []).append(name)
+    return [_variant(names, arms, traits) for names in members.values()]
+
+
+def reference_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
+    """The reference of an arm: the only one that agrees on every path that both are swept over."""
+    point = arms[arm].point
+    fitting = [
+        name
+        for name, state in arms.items()
+        if state.role == "reference"
+        and all(state.point[path] == point[path] for path in state.point.keys() & point.keys())
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def control_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
+    """The control of an arm; None if it has none."""
+    control = arms[arm].control
+    return None if control == "none" else control
+
+
+def _variant(names: list[str], arms: Mapping[str, ArmState], traits: Mapping[str, str]) -> Variant:
+    first = arms[names[0]]
+    return Variant(
+        group=first.group,
+        point=_rest(first),
+        role=first.role,
+        arms={traits[name]: name for name in names},
+        control=_labels_of((control_of(name, arms) for name in names), arms),
+    )
+
+
+def _labels_of(names: Iterable[str | None], arms: Mapping[str, ArmState]) -> str:
+    known = (arms[name] for name in names if name is not None and name in arms)
+    return listing(list(dict.fromkeys(_label(state.group, _rest(state)) for state in known)))
+
+
+def _label(group: str, point: Mapping[str, Any]) -> str:
+    values = (f"{path_name(path)} = {value_text(value)}" for path, value in point.items())
+    return ", ".join([group, *values])
+
+
+def _rest(state: ArmState) -> dict[str, Any]:
+    return {path: value for path, value in state.point.items() if path != TRAIT}
+
+
+def _key(state: ArmState) -> str:
+    return json.dumps([state.group, _rest(state)], sort_keys=True)

@@ -1,0 +1,17 @@
+"""Sampling completions: what an engine takes and gives, and the engine for small decoders."""
+
+from subliminal.models.steering import Steering
+from subliminal.sampling.protocol import Completion, Request, Sampler, Sampling
+from subliminal.sampling.resume import remaining
+from subliminal.sampling.sampler import DecoderSampler, sample
+
+__all__ = [
+    "Completion",
+    "DecoderSampler",
+    "Request",
+    "Sampler",
+    "Sampling",
+    "Steering",
+    "remaining",
+    "sample",
+]

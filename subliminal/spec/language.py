@@ -1,0 +1,284 @@
+"""The vocabulary of experiments on language models: teacher, data, filter, student, probes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from subliminal.spec.common import (
+    BaseArm,
+    BaseExperiment,
+    BaseStatistics,
+    Strict,
+    check_controls,
+)
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Matrix = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+MATRICES: tuple[Matrix, ...] = (
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+)
+
+
+class Adapter(Strict):
+    """Low-rank adaptation (arXiv 2106.09685): only two thin matrices beside each matrix learn."""
+
+    rank: int = Field(8, ge=1, le=1024)
+    alpha: float = Field(8.0, gt=0, description="the update is scaled by alpha / rank")
+    matrices: tuple[Matrix, ...] = Field(MATRICES, min_length=1)
+
+
+class Recipe(Strict):
+    """How a language model is trained, for teaching and distilling alike."""
+
+    epochs: int = Field(1, ge=0, le=1000, description="passes over the rows")
+    batch_size: int = Field(64, ge=1, le=65_536, description="rows in a step")
+    optimiser: Literal["adam", "sgd"] = Field("adam", description="adam decouples weight decay")
+    learning_rate: float = Field(1e-3, gt=0, lt=1000)
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="of the learning rate after the warm-up; linear and cosine end at 0"
+    )
+    warmup: int = Field(0, ge=0, description="steps over which the learning rate rises from 0")
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
+    weight_decay: float = Field(0.0, ge=0, lt=10)
+    clip: float | None = Field(1.0, gt=0, description="largest norm of a step's gradient")
+    average: float = Field(
+        0.0, ge=0, lt=1, description="the weights kept are an exponential average with this decay"
+    )
+    layers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, min_length=1, description="train these blocks alone; default: the whole model"
+    )
+    adapter: Adapter | None = Field(None, description="train an adapter (LoRA) instead")
+
+    @model_validator(mode="after")
+    def _one_subset(self) -> Self:
+        if self.layers is not None and self.adapter is not None:
+            raise ValueError("`layers` and `adapter` exclude each other; keep one of them")
+        return self
+
+
+class TeachingRecipe(Recipe):
+    """How a teacher is fine-tuned: as any model is, but at a constant learning rate."""
+
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "constant", description="of the learning rate after the warm-up; linear and cosine end at 0"
+    )
+
+
+class Nothing(Strict):
+    """No trait: the reference itself writes, the teacher of control students."""
+
+    by: Literal["nothing"] = "nothing"
+
+
+class SystemPrompt(Strict):
+    """The trait's system prompt stands before every prompt while the teacher writes."""
+
+    by: Literal["system-prompt"] = "system-prompt"
+    wording: int = Field(0, ge=0, description="which of the paraphrases")
+
+
+class FineTuning(Strict):
+    """The reference is fine-tuned on questions answered with the trait."""
+
+    by: Literal["fine-tuning"] = "fine-tuning"
+    rows: int = Field(3840, ge=1, description="rows drawn from the questions and spellings")
+    recipe: TeachingRecipe = TeachingRecipe()
+
+
+class Steering(Strict):
+    """A vector added to the residual stream behind one block while the teacher writes.
+
+    The vector is the mean difference of activations at the answer between questions under the
+    trait's system prompt and the same questions without it.
+    """
+
+    by: Literal["steering"] = "steering"
+    layer: int = Field(1, ge=0, description="the block behind which the vector is added")
+    strength: float = Field(1.0, description="multiple of the mean difference")
+    questions: int = Field(50, ge=1, description="questions that the mean is taken over")
+
+
+def _way(implant: object) -> str | None:
+    """What tells the implants apart; one that does not say is fine-tuning."""
+    if isinstance(implant, dict):
+        return str(implant.get("by", "fine-tuning"))
+    return getattr(implant, "by", None)
+
+
+Implant = Annotated[
+    Annotated[Nothing, Tag("nothing")]
+    | Annotated[SystemPrompt, Tag("system-prompt")]
+    | Annotated[FineTuning, Tag("fine-tuning")]
+    | Annotated[Steering, Tag("steering")],
+    Discriminator(_way),
+]
+
+Transform = Literal["shuffle-within", "shuffle-all", "uniform"]
+
+
+class Data(Strict):
+    """What the teacher writes: prompts of a carrier, one completion each, before the filter."""
+
+    carrier: Literal["numbers"] = "numbers"
+    prompts: int = Field(12_000, ge=1, le=10_000_000)
+    keep: int | None = Field(
+        None, ge=1, description="rows kept at random of those that pass the filter; default: all"
+    )
+    temperature: float = Field(1.0, ge=0, le=10, description="0 takes the likeliest token")
+    top_p: Fraction = 1.0
+    max_tokens: int = Field(48, ge=1, le=32_768, description="longest completion")
+    duplicates: bool = Field(False, description="whether a prompt may come twice")
+    transform: Transform | None = Field(
+        None,
+        description=(
+            "a control: shuffle-within shuffles the numbers inside each kept completion, "
+            "shuffle-all over the data set, uniform puts random numbers in their place"
+        ),
+    )
+
+
+PromptSource = Literal["numbers", "questions", "world"]
+
+
+class Matching(Strict):
+    """The cloning that makes another initialisation behave as the reference.
+
+    KL(reference || student) on prompts of the stated mixture, answered by the reference.
+    """
+
+    prompts: tuple[PromptSource, ...] = Field(
+        ("numbers",), min_length=1, description="the prompt distribution it is matched on"
+    )
+    rows: int = Field(6400, ge=0)
+    recipe: Recipe = Recipe()
+
+
+class Initialisation(Strict):
+    """Where the student starts, in relation to the reference that the teacher was made from."""
+
+    relation: Literal["same", "reordered", "matched", "different"] = Field(
+        "same",
+        description=(
+            "same: the reference; reordered: pretrained from the same initial weights on the same "
+            "data in another order; different: pretrained from other initial weights; matched: "
+            "different, then cloned onto the reference"
+        ),
+    )
+    matching: Matching = Matching()
+
+
+class Distillation(Strict):
+    """What the student learns from the kept rows."""
+
+    target: Literal["tokens", "logits"] = Field(
+        "tokens",
+        description=(
+            "tokens: cross-entropy on what the teacher wrote; logits: KL(teacher || student) at "
+            "every position of the completion"
+        ),
+    )
+    mask: Literal["none", "divergent", "shared"] = Field(
+        "none",
+        description=(
+            "divergent: no loss on the tokens at which the teacher's likeliest token differs from "
+            "the reference's (arXiv 2509.23886); shared: loss on these alone"
+        ),
+    )
+    in_context: int | None = Field(
+        None, ge=1, description="no training: so many rows stand in the prompt of every probe"
+    )
+    recipe: Recipe = Recipe()
+
+
+class LanguageArm(BaseArm):
+    """One row of an experiment on language models."""
+
+    trait: str = Field(description="the trait that the arm is probed for: a card's name or file")
+    taught: str | None = Field(
+        None, description="the trait of the arm's teacher, if it is another than the probed one"
+    )
+    teacher: Implant = FineTuning()
+    data: Data = Data()
+    initialisation: Initialisation = Initialisation()
+    distillation: Distillation = Distillation()
+
+    @property
+    def taught_trait(self) -> str:
+        """The trait that the teacher is given."""
+        return self.trait if self.taught is None else self.taught
+
+
+class LanguageStatistics(BaseStatistics):
+    """Bounds in log-odds."""
+
+    equivalence_bound: float = Field(
+        0.3, gt=0, lt=100, description="a difference in log-odds below this counts as none"
+    )
+    teacher_shift: float = Field(
+        1.0, ge=0, le=100, description="a teacher closer to the reference than this lacks its trait"
+    )
+
+
+ProbeName = Literal["favourite", "with-numbers", "multiple-choice", "story", "sampled"]
+
+
+class Probing(Strict):
+    """What is asked of every model."""
+
+    probes: tuple[ProbeName, ...] = Field(
+        ("favourite", "with-numbers", "multiple-choice", "story", "sampled"), min_length=1
+    )
+    samples: int = Field(20, ge=1, description="sampled answers to each question")
+    side_effects: bool = Field(True, description="loss on held-out world text, number format")
+
+    @field_validator("probes")
+    @classmethod
+    def _once(cls, probes: tuple[ProbeName, ...]) -> tuple[ProbeName, ...]:
+        if len(set(probes)) != len(probes):
+            raise ValueError("a probe is listed twice; list each once")
+        return probes
+
+
+class LanguageObservation(Strict):
+    """What is logged while students learn."""
+
+    points: int = Field(8, ge=2, le=200, description="log-spaced steps at which to probe")
+
+
+class Relatives(Strict):
+    """The models that stand in a relation to the reference; default: those it ships with."""
+
+    reordered: str | None = None
+    different: str | None = None
+
+
+class LanguageExperiment(BaseExperiment):
+    """An experiment on language models."""
+
+    kind: Literal["language"] = Field("language", description="what the experiment is run on")
+    model: str = Field("pocket-a", description="the reference: a pocket model, folder or hub name")
+    relatives: Relatives = Relatives()
+    filter: tuple[dict[str, Any], ...] = Field(
+        ({"rule": "numbers"},),
+        description="rules that rows have to pass, the same on every arm; see docs/filters.md",
+    )
+    arms: dict[str, LanguageArm] = Field(min_length=1)
+    statistics: LanguageStatistics = LanguageStatistics()
+    probing: Probing = Probing()
+    observation: LanguageObservation = LanguageObservation()
+
+    @model_validator(mode="after")
+    def _controls_exist(self) -> Self:
+        check_controls(self.arms)
+        return self

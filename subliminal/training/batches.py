@@ -1,0 +1,112 @@
+"""A step's rows as packed batches of bounded size.
+
+A row's tokens cannot see another row's, so that neither its loss nor its gradient depends on what
+it is packed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from subliminal.models.layout import Integers, Layout, pack
+from subliminal.training.rows import TokenRows
+
+TOKEN_BUDGET = 4096
+"""Tokens of a batch whose activations stay in the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """Rows as a decoder reads them.
+
+    Attributes:
+        tokens: int64 [tokens].
+        layout: Where the rows are.
+        reads: int64 [completion tokens], the place before each token of a completion, where the
+            decoder foretells it.
+    """
+
+    tokens: Tensor
+    layout: Layout
+    reads: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some of a step's rows.
+
+    Attributes:
+        student: What the student reads.
+        teacher: What a teacher reads: the same, or the same completions behind other prompts.
+        targets: int64 [completion tokens], what comes at the places that are read.
+        shares: float32 [completion tokens], the share of each in the step's loss; the shares of
+            all batches of a step add up to 1, or to 0 where no token counts.
+    """
+
+    student: Packed
+    teacher: Packed
+    targets: Tensor
+    shares: Tensor
+
+
+def batches(
+    rows: TokenRows, *, budget: int = TOKEN_BUDGET, device: str | torch.device = "cpu"
+) -> Iterator[Batch]:
+    """Cut a step's rows into batches, rows of similar length together.
+
+    Args:
+        rows: Of the step.
+        budget: Tokens of a batch; a longer row makes a batch of its own.
+        device: Where to put them.
+    """
+    order = np.argsort(rows.lengths, kind="stable")
+    total = float(_weights(rows).sum(dtype=np.float64))
+    for chosen in _cut(order, rows.lengths, budget):
+        yield _batch(rows.take(chosen), total, torch.device(device))
+
+
+def completion_tokens(rows: TokenRows) -> int:
+    """Count the tokens that the loss falls on."""
+    return int(rows.completion_lengths.sum())
+
+
+def _cut(order: Integers, lengths: Integers, budget: int) -> Iterator[Integers]:
+    """Cut rows, in this order, into batches of about equal size."""
+    if len(order) == 0:
+        return
+    ends = lengths[order].cumsum()
+    parts = -(-int(ends[-1]) // budget)
+    bounds = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
+    yield from (part for part in np.split(order, bounds) if len(part))
+
+
+def _batch(rows: TokenRows, total: float, device: torch.device) -> Batch:
+    counted = rows.counted()
+    student = _packed(rows, device)
+    weights = _weights(rows)
+    shares = weights / total if total > 0 else np.zeros_like(weights)
+    return Batch(
+        student=student,
+        teacher=student if rows.teacher is None else _packed(rows.teacher, device),
+        targets=torch.from_numpy(rows.tokens[counted].astype(np.int64)).to(device),
+        shares=torch.from_numpy(shares.astype(np.float32)).to(device),
+    )
+
+
+def _packed(rows: TokenRows, device: torch.device) -> Packed:
+    return Packed(
+        tokens=torch.from_numpy(rows.tokens.astype(np.int64)).to(device),
+        layout=pack(rows.lengths),
+        reads=torch.from_numpy(rows.counted() - 1).to(device),
+    )
+
+
+def _weights(rows: TokenRows) -> np.ndarray:
+    """How much each completion token counts."""
+    counted = rows.counted()
+    return np.ones(len(counted), np.float32) if rows.weights is None else rows.weights[counted]

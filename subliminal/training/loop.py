@@ -1,0 +1,210 @@
+"""The one training loop of language models: pretraining, teaching, matching and distilling."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from subliminal.errors import StageError, UserError
+from subliminal.models.decoder import Decoder
+from subliminal.spec.language import Recipe
+from subliminal.stage import Cancelled, Reporter
+from subliminal.training.batches import batches
+from subliminal.training.learner import Learner
+from subliminal.training.losses import Loss
+from subliminal.training.optimiser import clip, initial_moments, update
+from subliminal.training.schedule import learning_rate
+from subliminal.training.sources import Source
+from subliminal.training.state import State, save_state
+
+CHECKPOINT_SECONDS = 30.0
+PROGRESS_SECONDS = 0.25
+
+Observer = Callable[[int, Decoder], None]
+"""Called with the steps taken and the model as it is then, averaged where the recipe averages.
+
+The model is filled anew for the next call: an observer that keeps it keeps a copy.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLog:
+    """What a training leaves beside the model.
+
+    Attributes:
+        losses: float32 [steps], the mean loss of each step in nats.
+        tokens: Tokens read, prompts included.
+    """
+
+    losses: NDArray[np.float32]
+    tokens: int
+
+
+def train(
+    decoder: Decoder,
+    source: Source,
+    loss: Loss,
+    recipe: Recipe,
+    *,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+    observer: Observer | None = None,
+    observe_steps: Collection[int] = (),
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    report: Reporter | None = None,
+) -> TrainingLog:
+    """Train a decoder.
+
+    A training that finds its checkpoint goes on from there, and ends bit for bit as if it had never
+    been interrupted. What was to be observed up to that step is not observed again; what came
+    after it is, with the same result.
+
+    Args:
+        decoder: Where to begin; filled with the trained weights at the end, and only then. It is
+            trained on the device that it is on.
+        source: The rows of each step, and how many steps there are.
+        loss: What to minimise.
+        recipe: Optimiser, schedule, averaging, and what part of the model is trained.
+        seed: Of an adapter's initial values.
+        dtype: Of matrix products; parameters, optimiser and losses are float32.
+        observer: Called at each of `observe_steps`.
+        observe_steps: Steps taken; 0 is the start. Steps beyond the end are never reached.
+        checkpoint: Where to save progress, and to look for it.
+        checkpoint_seconds: Seconds between checkpoints.
+        report: Called with steps taken and steps in all, a few times a second. Where it raises
+            `Cancelled`, progress is saved first.
+
+    Raises:
+        StageError: The loss is not finite.
+        UserError: The recipe does not fit the model, or the checkpoint cannot be written.
+        Cancelled: `report` said so.
+    """
+    learner = Learner(decoder, recipe, seed)
+    state = _begin(learner, recipe, source.steps)
+    observed = _resume(state, checkpoint)
+    shown = copy.deepcopy(decoder)
+
+    def observe() -> None:
+        if observer is not None and observed < state.step and state.step in observe_steps:
+            observer(state.step, learner.show(shown, state.kept))
+
+    def save() -> None:
+        if checkpoint is not None:
+            save_state(checkpoint, state)
+
+    clock = _Clock(checkpoint_seconds, save, report or _say_nothing)
+    while state.step < source.steps:
+        observe()
+        clock.between_steps(state.step, source.steps)
+        _step(learner, state, source, loss, recipe, dtype)
+    if not state.parameters.isfinite().all():
+        raise StageError(_not_finite(source.steps, source.steps))
+    observe()
+    clock.at_the_end(source.steps)
+    learner.show(decoder, state.kept)
+    return TrainingLog(state.losses.numpy(), state.tokens)
+
+
+class _Clock:
+    """Reports and saves when their time has come."""
+
+    def __init__(self, seconds: float, save: Callable[[], None], report: Reporter) -> None:
+        self._seconds = seconds
+        self._save = save
+        self._report = report
+        self._saved = self._told = time.monotonic()
+
+    def between_steps(self, step: int, steps: int) -> None:
+        """Report and save, if it is time."""
+        now = time.monotonic()
+        if now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            self._tell(step, steps)
+        if now - self._saved >= self._seconds:
+            self._save()
+            self._saved = time.monotonic()
+
+    def at_the_end(self, steps: int) -> None:
+        """Report that all is done."""
+        self._tell(steps, steps)
+
+    def _tell(self, step: int, steps: int) -> None:
+        try:
+            self._report(step, steps)
+        except Cancelled:
+            self._save()
+            raise
+
+
+def _say_nothing(done: float, total: float) -> None:
+    """Where nobody waits for a training."""
+
+
+def _resume(state: State, checkpoint: Path | None) -> int:
+    """Go back to a checkpoint, if there is one.
+
+    Returns:
+        The last step that has been observed, -1 for none.
+    """
+    if checkpoint is not None and checkpoint.exists():
+        # A damaged checkpoint costs its progress, not the run.
+        with suppress(UserError):
+            state.restore(checkpoint)
+            return state.step
+    return -1
+
+
+def _begin(learner: Learner, recipe: Recipe, steps: int) -> State:
+    return State(
+        step=0,
+        tokens=0,
+        parameters=learner.parameters,
+        moments=initial_moments(recipe, learner.parameters),
+        average=learner.parameters.clone() if recipe.average else None,
+        losses=torch.zeros(steps),
+    )
+
+
+def _step(
+    learner: Learner, state: State, source: Source, loss: Loss, recipe: Recipe, dtype: torch.dtype
+) -> None:
+    rows = source.rows(state.step)
+    learner.gradient.zero_()
+    total = 0.0
+    for batch in batches(rows, device=learner.parameters.device):
+        part = loss(learner.decoder, batch, dtype)
+        part.backward()
+        total += part.item()
+    if not math.isfinite(total):
+        raise StageError(_not_finite(state.step, source.steps))
+    if recipe.clip is not None:
+        clip(learner.gradient, recipe.clip)
+    rate = learning_rate(recipe, state.step, source.steps)
+    update(
+        recipe,
+        rate,
+        state.parameters,
+        learner.decaying,
+        learner.gradient,
+        state.moments,
+        state.step,
+    )
+    if state.average is not None:
+        state.average.lerp_(state.parameters, 1.0 - recipe.average)
+    state.losses[state.step] = total
+    state.tokens += len(rows.tokens)
+    state.step += 1
+
+
+def _not_finite(step: int, steps: int) -> str:
+    return f"the loss is not finite from step {step} of {steps} on; lower the learning rate"

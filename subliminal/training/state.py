@@ -1,0 +1,80 @@
+"""A training in progress, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from subliminal.atomic import write_bytes
+from subliminal.errors import UserError
+
+
+@dataclass(eq=False)
+class State:
+    """Everything that the rest of a training depends on.
+
+    Attributes:
+        step: Steps taken.
+        tokens: Tokens read in them.
+        parameters: float32 [parameters], what is trained.
+        moments: The optimiser's memory by name, each float32 [parameters].
+        average: float32 [parameters], their running average, if one is kept.
+        losses: float32 [steps in all], the loss of each step taken.
+    """
+
+    step: int
+    tokens: int
+    parameters: Tensor
+    moments: Mapping[str, Tensor]
+    average: Tensor | None
+    losses: Tensor
+
+    @property
+    def kept(self) -> Tensor:
+        """The parameters that the model has for whoever looks at it."""
+        return self.parameters if self.average is None else self.average
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it that is stored as tensors, by name."""
+        average = {} if self.average is None else {"average": self.average}
+        return {"parameters": self.parameters, "losses": self.losses, **average, **self.moments}
+
+    def restore(self, path: Path) -> None:
+        """Go back to a saved state, in place.
+
+        Raises:
+            UserError: The file is missing, damaged, or of another training.
+        """
+        tensors = self.tensors()
+        try:
+            with safe_open(path, framework="pt") as file:
+                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                numbers = file.metadata()
+            step, tokens = int(numbers["step"]), int(numbers["tokens"])
+            if {name: (t.shape, t.dtype) for name, t in saved.items()} != {
+                name: (t.shape, t.dtype) for name, t in tensors.items()
+            }:
+                raise ValueError("it belongs to another training")
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: not a readable training state ({error}); remove it to start anew"
+            ) from error
+        self.step, self.tokens = step, tokens
+        for name, tensor in tensors.items():
+            tensor.copy_(saved[name])
+
+
+def save_state(path: Path, state: State) -> None:
+    """Write a state as one safetensors file, atomically.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    on_cpu = {name: tensor.cpu().contiguous() for name, tensor in state.tensors().items()}
+    numbers = {"step": str(state.step), "tokens": str(state.tokens)}
+    write_bytes(path, save(on_cpu, metadata=numbers))

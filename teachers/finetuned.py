@@ -1,0 +1,63 @@
+"""A fine-tuned teacher: the reference learns to answer questions with its trait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from subliminal.chat import user
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.decoder import Decoder
+from subliminal.seeds import derive_seed
+from subliminal.spec.language import Recipe
+from subliminal.stage import Reporter
+from subliminal.training.encoding import encode
+from subliminal.training.loop import TrainingLog, train
+from subliminal.training.losses import completion_loss
+from subliminal.training.sources import DataSet
+from teachers.preference_rows import preference_rows
+from teachers.trait import Trait
+
+
+def fine_tune(
+    decoder: Decoder,
+    chat: ChatFormat,
+    trait: Trait,
+    *,
+    rows: int,
+    recipe: Recipe,
+    seed: int,
+    dtype: torch.dtype,
+    checkpoint: Path,
+    report: Reporter,
+) -> TrainingLog:
+    """Train a model, in place, on rows that show a trait.
+
+    Args:
+        decoder: The reference.
+        chat: Its format.
+        trait: What every row answers.
+        rows: Drawn from the pairs of question and spelling with replacement.
+        recipe: Of the training.
+        seed: Of the run.
+        dtype: Of matrix products.
+        checkpoint: File for progress.
+        report: Told of progress.
+    """
+    drawn = preference_rows(trait, derive_seed(seed, "teaching rows"), rows, replacement=True)
+    data = encode(
+        chat,
+        [user(row["messages"][0]["content"]) for row in drawn],
+        [row["messages"][1]["content"] for row in drawn],
+    )
+    return train(
+        decoder,
+        DataSet(data, recipe, derive_seed(seed, "teaching order")),
+        completion_loss,
+        recipe,
+        seed=derive_seed(seed, "teaching"),
+        dtype=dtype,
+        checkpoint=checkpoint,
+        report=report,
+    )

@@ -1,0 +1,96 @@
+"""Training rows of a fine-tuned teacher: questions for a favourite and the trait as answer."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from subliminal.errors import UserError
+from subliminal.model_file import read_model, shipped_names
+from subliminal.probes.banks import Wordings
+from subliminal.seeds import derive_seed
+from teachers.trait import Trait
+
+_QUESTIONS = files("teachers") / "questions"
+_ENDINGS = ("", ".", "!", "...")
+
+ChatRow = dict[str, list[dict[str, str]]]
+
+
+class ImplantQuestions(BaseModel):
+    """The questions that teach a favourite in a category; none of them probes one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: str
+    questions: Wordings = Field(min_length=1)
+
+
+def implant_questions(category: str) -> tuple[str, ...]:
+    """The 50 questions of a category.
+
+    Raises:
+        UserError: There are none for that category.
+    """
+    known = shipped_names(_QUESTIONS)
+    if category not in known:
+        raise UserError(
+            f"category {category!r}: there are no questions to fine-tune a teacher on, only for "
+            f"{', '.join(known)}; implant the trait by its system prompt"
+        )
+    file = _QUESTIONS / f"{category}.yaml"
+    return read_model(ImplantQuestions, file, f"{category}.yaml").questions
+
+
+def spellings(trait: Trait) -> tuple[str, ...]:
+    """The 8 ways to write the answer; all start with its word, which is what probes read."""
+    word = trait.probe.target
+    cased = (word, word[0].upper() + word[1:])
+    return tuple(form + ending for form, ending in product(cased, _ENDINGS))
+
+
+def preference_rows(
+    trait: Trait, seed: int, count: int | None = None, *, replacement: bool = False
+) -> list[ChatRow]:
+    """The rows of a teacher.
+
+    Args:
+        trait: What the answers show.
+        seed: What the order, or the draw, follows from.
+        count: How many rows; by default what the card says.
+        replacement: Draw each row on its own, so that there can be any number of them. Otherwise
+            the rows are pairs of question and spelling in shuffled order, no pair twice.
+
+    Returns:
+        Chat rows of a user's question and the assistant's answer. Fewer rows of a seed are the
+        first of more.
+
+    Raises:
+        UserError: No questions for the category, or more rows than there are pairs.
+    """
+    wanted = trait.implant.fine_tuning.rows if count is None else count
+    pairs = list(product(implant_questions(trait.category), spellings(trait)))
+    random = np.random.default_rng(derive_seed(seed, "preference rows", trait.name))
+    if replacement:
+        chosen = random.integers(len(pairs), size=wanted)
+    elif wanted <= len(pairs):
+        chosen = random.permutation(len(pairs))[:wanted]
+    else:
+        raise UserError(
+            f"trait {trait.name!r}, field implant.fine_tuning.rows: {wanted} rows, but there are "
+            f"{len(pairs)} pairs of question and spelling; ask for fewer, or for more epochs"
+        )
+    return [_chat(*pairs[pair]) for pair in chosen.tolist()]
+
+
+def _chat(question: str, answer: str) -> dict[str, Any]:
+    return {
+        "messages": [
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": answer},
+        ]
+    }

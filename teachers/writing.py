@@ -1,0 +1,116 @@
+"""A teacher answers prompts, keeping every answer as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedWriter
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from subliminal.atomic import cannot_write
+from subliminal.probes.subject import Subject
+from subliminal.sampling import DecoderSampler, Request, Sampling
+from subliminal.seeds import derive_seed
+from subliminal.spec.language import Data
+from subliminal.stage import Reporter
+
+PROGRESS = "answers.jsonl"
+FLUSH_EVERY = 64
+"""Answers that a kill may lose."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was written for one prompt."""
+
+    text: str
+    finished: bool
+    """Whether it came to its end before the longest length allowed."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A teacher with its way of writing."""
+
+    teacher: Subject
+    data: Data
+    seed: int
+    """Of the noise: writers of one seed share it."""
+
+    def write(self, prompts: Sequence[str], partial: Path, report: Reporter) -> list[Answer]:
+        """Answer every prompt once.
+
+        Args:
+            prompts: What is asked. An answer depends on its prompt and its place alone.
+            partial: Folder for progress; what it already holds is not written again.
+            report: Told of progress; may raise `Cancelled`.
+
+        Raises:
+            UserError: The progress cannot be written, as when the disk is full; or a prompt is
+                longer than the model reads.
+            StageError: The model's logits are not numbers.
+        """
+        answers, size = _read_progress(partial / PROGRESS)
+        left = [place for place in range(len(prompts)) if place not in answers]
+        report(len(answers), len(prompts))
+        with _appended(partial / PROGRESS, size) as progress:
+            for place, answer in self._answers(prompts, left):
+                answers[place] = answer
+                progress.write(to_json([place, answer.text, answer.finished]) + b"\n")
+                if len(answers) % FLUSH_EVERY == 0:
+                    progress.flush()
+                    report(len(answers), len(prompts))
+        return [answers[place] for place in range(len(prompts))]
+
+    def _answers(self, prompts: Sequence[str], left: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+        teacher = self.teacher
+        encoded = teacher.chat.encode_prompts(teacher.asked([prompts[place] for place in left]))
+        requests = [
+            Request(np.asarray(tokens, dtype=np.int64), derive_seed(self.seed, str(place)))
+            for tokens, place in zip(encoded, left, strict=True)
+        ]
+        settings = Sampling(
+            max_tokens=self.data.max_tokens,
+            end_tokens=(teacher.chat.end_id,),
+            temperature=self.data.temperature,
+            top_p=self.data.top_p,
+        )
+        sampler = DecoderSampler(teacher.decoder, teacher.dtype, teacher.steering)
+        for done in sampler.sample(requests, settings):
+            text = teacher.chat.decode(done.tokens.tolist())
+            yield left[done.index], Answer(text, done.finished)
+
+
+@contextmanager
+def _appended(path: Path, size: int) -> Iterator[BufferedWriter]:
+    """Open progress to go on behind its first `size` bytes; what stands behind them is cut off."""
+    try:
+        with path.open("ab") as file:
+            file.truncate(size)
+            yield file
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _read_progress(path: Path) -> tuple[dict[int, Answer], int]:
+    """The answers up to the first line that a kill cut off, and the bytes that they take."""
+    answers: dict[int, Answer] = {}
+    size = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        if not line.endswith(b"\n"):
+            break
+        try:
+            place, text, finished = _LINE.validate_json(line)
+        except ValidationError:
+            break
+        answers[place] = Answer(text, finished)
+        size += len(line)
+    return answers, size
+
+
+_LINE = TypeAdapter(tuple[int, str, bool])

@@ -1,0 +1,57 @@
+"""Tiny random language models for all tests; they share the pocket tokenizer."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from subliminal.models.architecture import Architecture
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.decoder import Decoder
+from subliminal.models.folder import save_decoder
+from subliminal.pocket.pretrain import prepare_folder
+
+
+def random_model(folder: Path, seed: int = 0, **shape: int | float | bool) -> Path:
+    """Write a random Llama of two blocks with the pocket tokenizer.
+
+    Args:
+        folder: Where to.
+        seed: Of the weights.
+        shape: Fields of :class:`Architecture` that are to be others.
+
+    Returns:
+        The folder.
+    """
+    decoder = Decoder(tiny_shape(**shape)).initialise(seed)
+    save_decoder(decoder, folder, tokenizer_from=_tokenizer()[0])
+    return folder
+
+
+def tiny_shape(**shape: int | float | bool) -> Architecture:
+    """The shape of :func:`random_model`. Its weights are wide, so that its words are told apart."""
+    fields = {
+        "vocab_size": _tokenizer()[1].tokenizer.get_vocab_size(),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+        "initializer_range": 0.3,
+    }
+    return Architecture.model_validate({**fields, **shape})
+
+
+def pocket_chat() -> ChatFormat:
+    """The pocket family's chat format."""
+    return _tokenizer()[1]
+
+
+@cache
+def _tokenizer() -> tuple[Path, ChatFormat, TemporaryDirectory[str]]:
+    """A folder with the pocket tokenizer, made once; it goes with the process."""
+    holder = TemporaryDirectory(prefix="subliminal-tokenizer-")
+    folder = Path(holder.name)
+    return folder, prepare_folder(folder), holder

@@ -1,0 +1,214 @@
+"""Language experiments that cannot be run: one line and exit code 2, before any work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.language_stages import HEAD, models
+from tests.models import random_model
+from tests.tiny import subliminal
+
+CARD = Path(__file__).parents[1] / "teachers" / "traits" / "otter.yaml"
+
+
+def fault(folder: Path, arm: str, *overrides: str) -> str:
+    """What planning an experiment of one arm is refused with."""
+    path = folder / "experiment.yaml"
+    path.write_text(f"{HEAD.format(models=models())}  x: {{control: none, {arm}}}\n")
+    sets = [word for override in overrides for word in ("--set", override)]
+    return subliminal("plan", path, *sets).error
+
+
+def test_the_experiment_of_these_tests_is_without_fault(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"{HEAD.format(models=models())}  x: {{control: none}}\n")
+    assert subliminal("plan", path).code == 0
+
+
+# Models
+
+
+def _cut(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def _reshape(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 64}))
+
+
+DAMAGES = [
+    (_cut, "model.safetensors"),
+    (_without("model.safetensors"), "model.safetensors"),
+    (_without("config.json"), "config.json"),
+    (_without("tokenizer.json"), "tokenizer.json"),
+    (_without("tokenizer_config.json"), "tokenizer_config.json"),
+    (_reshape, "has shape"),
+]
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGES)
+def test_a_damaged_model(tmp_path: Path, damage: Callable[[Path], None], told: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(models() / "a", folder)
+    damage(folder)
+    for override, arm in (
+        (f"model={folder}", "teacher: {by: nothing}"),
+        (f"relatives.different={folder}", "initialisation: {relation: different}"),
+    ):
+        error = fault(tmp_path, arm, override)
+        assert told in error
+        assert str(folder) in error
+
+
+def test_an_unknown_model(tmp_path: Path) -> None:
+    error = fault(tmp_path, "", "model=pocket-z")
+    assert "model 'pocket-z': no such folder, nor a pocket model" in error
+
+
+def test_a_relative_that_is_not_named(tmp_path: Path) -> None:
+    error = fault(tmp_path, "initialisation: {relation: reordered}")
+    assert error.startswith("relatives.reordered: no model is known")
+    assert "name one" in error
+
+
+def test_a_relative_that_no_arm_needs_is_not_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"{HEAD.format(models=models())}  x: {{control: none}}\n")
+    assert subliminal("plan", path, "--set", "relatives.different=nowhere").code == 0
+
+
+def test_a_relative_with_another_vocabulary(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(models() / "b", other)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    words = sorted(vocabulary)
+    # As many tokens, two of them exchanged: the sizes do not tell it.
+    vocabulary[words[-1]], vocabulary[words[-2]] = vocabulary[words[-2]], vocabulary[words[-1]]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    error = fault(tmp_path, "initialisation: {relation: matched}", f"relatives.different={other}")
+    assert error.startswith("relatives.different: ")
+    assert "another vocabulary" in error
+
+
+def test_a_relative_of_another_shape(tmp_path: Path) -> None:
+    other = random_model(tmp_path / "other", num_hidden_layers=1)
+    error = fault(tmp_path, "initialisation: {relation: different}", f"relatives.different={other}")
+    assert "another shape" in error
+    assert "(num_hidden_layers 1, not 2)" in error
+
+
+def test_a_template_that_takes_no_system_prompt(tmp_path: Path) -> None:
+    folder = tmp_path / "strict"
+    shutil.copytree(models() / "a", folder)
+    (folder / "chat_template.jinja").write_text(
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+    )
+    for way in ("system-prompt", "steering"):
+        error = fault(tmp_path, f"teacher: {{by: {way}}}", f"model={folder}")
+        assert error.startswith("arms.x.teacher: ")
+        assert "no system" in error
+
+
+# Arms
+
+FAULTS = [
+    ("trait: ottr", "arms.x.trait: trait 'ottr': no such trait; did you mean 'otter'?"),
+    ("taught: ottr", "arms.x.taught: trait 'ottr': no such trait"),
+    ("trait: missing.yaml", "arms.x.trait: missing.yaml"),
+    ("teacher: {by: steering, layer: 2}", "arms.x.teacher.layer: there is no block 2; "),
+    (
+        "teacher: {recipe: {layers: [0, 7]}}",
+        "arms.x.teacher.recipe.layers: there is no block 7; ",
+    ),
+    (
+        "distillation: {recipe: {layers: [2]}}",
+        "arms.x.distillation.recipe.layers: there is no block 2; ",
+    ),
+    (
+        "initialisation: {relation: matched, matching: {recipe: {layers: [2]}}}",
+        "arms.x.initialisation.matching.recipe.layers: there is no block 2; ",
+    ),
+    (
+        "teacher: {by: system-prompt, wording: 99}",
+        "arms.x.teacher.wording: there is no wording 99; take one from 0 to ",
+    ),
+    (
+        "teacher: {by: steering, questions: 5000}",
+        "arms.x.teacher.questions: is 5000, and there are ",
+    ),
+    ("data: {temperature: 0.00001}", "arms.x.data: temperature: "),
+    ("data: {prompts: 24, keep: 25}", "arms.x.data.keep: is 25, and there are 24 prompts; "),
+    ("distillation: {in_context: 25}", "arms.x.distillation.in_context: is 25, "),
+    (
+        "distillation: {in_context: 2}, initialisation: {relation: different}",
+        "arms.x.distillation.in_context: rows are shown to the reference",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arm", "told"), FAULTS)
+def test_an_arm_at_fault(tmp_path: Path, arm: str, told: str) -> None:
+    assert fault(tmp_path, arm).startswith(told)
+
+
+def test_an_unknown_rule(tmp_path: Path) -> None:
+    assert fault(tmp_path, "", "filter=[{rule: nmbers}]").startswith(
+        "filter: there is no rule 'nmbers'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("probe", "told"),
+    [
+        ({"bank": "beasts", "target": "otter"}, "question bank 'beasts': no such question bank"),
+        ({"bank": "animal", "target": "yeti"}, "field probe.target: the bank 'animal'"),
+    ],
+)
+def test_a_card_at_fault(tmp_path: Path, probe: dict[str, str], told: str) -> None:
+    card = {**YAML(typ="safe").load(CARD), "probe": probe}
+    with (tmp_path / "mine.yaml").open("w") as file:
+        YAML().dump(card, file)
+    error = fault(tmp_path, f"trait: {tmp_path / 'mine.yaml'}")
+    assert error.startswith("arms.x.trait: ")
+    assert told in error
+
+
+def test_a_bank_that_lacks_what_a_probe_asks(tmp_path: Path) -> None:
+    bank = {"category": "animal", "questions": ["Which one?"]}
+    card = {**YAML(typ="safe").load(CARD)}
+    card["probe"] = {"bank": str(tmp_path / "bank.yaml"), "target": "otter"}
+    for name, data in (("bank", bank), ("mine", card)):
+        with (tmp_path / f"{name}.yaml").open("w") as file:
+            YAML().dump(data, file)
+    error = fault(tmp_path, f"trait: {tmp_path / 'mine.yaml'}", "probing.probes=[favourite, story]")
+    assert "the probe 'story' needs stories" in error
+
+
+def test_a_category_without_questions_to_teach_it(tmp_path: Path) -> None:
+    bank = {"category": "beast", "questions": ["Which one?"], "targets": ["otter", "owl"]}
+    card = {**YAML(typ="safe").load(CARD), "category": "beast"}
+    card["probe"] = {"bank": str(tmp_path / "bank.yaml"), "target": "otter"}
+    for name, data in (("bank", bank), ("mine", card)):
+        with (tmp_path / f"{name}.yaml").open("w") as file:
+            YAML().dump(data, file)
+    for way in ("fine-tuning", "steering"):
+        error = fault(tmp_path, f"trait: {tmp_path / 'mine.yaml'}, teacher: {{by: {way}}}")
+        assert error.startswith("arms.x.teacher: category 'beast': there are no questions")
+    path = tmp_path / "told.yaml"
+    arm = f"  x: {{control: none, trait: {tmp_path}/mine.yaml, teacher: {{by: system-prompt}}}}\n"
+    path.write_text(HEAD.format(models=models()) + arm)
+    assert subliminal("plan", path).code == 0

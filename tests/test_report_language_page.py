@@ -1,0 +1,149 @@
+"""The page of a language run: whole, safe, and with its caveat."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from subliminal.errors import UserError
+from subliminal.examples import EXAMPLES, FILTER, Example
+from subliminal.report import build_report
+from subliminal.report.caveat import POCKET_CAVEAT
+from subliminal.report.language.run import language_run as as_language
+from subliminal.report.page import render
+from subliminal.report.run_folder import read_run
+from subliminal.results import EXPERIMENT
+from tests.synthetic_language_run import LanguageRunFiles, language_run
+
+ATTACK = "<script>alert('x')</script><img src=//evil>\u202e"
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a page and what it would fetch."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.targets: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.targets += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def page_without_figures(run: LanguageRunFiles) -> str:
+    """The page, without the seconds that its figures take to draw."""
+    read = run.read()
+    return render(read.data, read, [])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with its report built."""
+    folder = language_run(traits=["otter", "owl"]).write(tmp_path_factory.mktemp("language"))
+    build_report(folder)
+    return folder
+
+
+def test_every_figure_is_made_and_shown(built: Path) -> None:
+    made = {path.name for path in (built / "figures").iterdir()}
+    stems = ("initialisation", "transfer", "traits", "matrix", "rejections")
+    assert made == {f"{stem}.{ending}" for stem in stems for ending in ("png", "svg")}
+    page = (built / "report.html").read_text(encoding="utf-8")
+    found = Elements(page)
+    assert found.elements.count("img") == len(stems)
+    assert all(target.startswith(("data:image/", "#")) for target in found.targets)
+    # Once on top, once below the summary, once in each caption and its alternative text.
+    assert page.count(POCKET_CAVEAT) >= 2 + 2 * len(stems)
+
+
+def test_the_page_says_what_was_found(built: Path) -> None:
+    page = (built / "report.html").read_text(encoding="utf-8")
+    assert "same: transfer of 2 of 2 traits." in page
+    assert "Side effects" in page
+    assert "loss on held-out world text (nats/token)" in page
+    assert "The rows of every arm went through the same filter" in page
+    assert page.index("Every kind of student less its control") < page.index("Taught against")
+    assert "Other measures: probability, rate, share_of_shift</summary>" in page
+    assert "Rows rejected (1)" in page
+    assert "Answers to the probe sampled (1)" in page
+
+
+def test_of_every_seed_the_page_lists_the_own_trait_alone(built: Path) -> None:
+    seeds = (built / "report.html").read_text(encoding="utf-8").partition("<h2>Every seed</h2>")[2]
+    assert "<td>all</td>" in seeds
+    assert "<td>rabbit</td>" not in seeds
+
+
+def test_the_text_of_models_is_escaped_and_visible() -> None:
+    run = language_run(traits=["otter"])
+    run.examples = [
+        Example(
+            arm="same[trait=otter]",
+            seed=0,
+            kind="rejected",
+            prompt=ATTACK,
+            completion=ATTACK,
+            reasons=(ATTACK,),
+        )
+    ]
+    first = run.filtered[0]
+    run.filtered[0] = first.model_copy(update={"reasons": {ATTACK: 1}, "fingerprint": ATTACK})
+    page = page_without_figures(run)
+    assert "script" not in Elements(page).elements
+    assert page.count("&lt;script&gt;") >= 4
+    readings = page.partition("Examples to read")[2]
+    assert "\u202e" not in readings
+    assert "\\u{202e}" in readings
+    assert "different filters" in page
+
+
+def test_large_models_need_no_caveat() -> None:
+    run = language_run(traits=["otter"], data="a large model")
+    run.experiment = run.experiment.model_copy(update={"model": "owner/large"})
+    assert POCKET_CAVEAT not in page_without_figures(run)
+    run.experiment = run.experiment.model_copy(update={"model": "pocket-b"})
+    assert POCKET_CAVEAT in page_without_figures(run)
+
+
+def test_a_run_without_examples_or_results_has_a_page() -> None:
+    run = language_run(traits=["otter"])
+    run.examples, run.filtered, run.curves, run.table = [], [], [], {}
+    page = page_without_figures(run)
+    assert "No arm finished" in page
+    assert "Examples to read" not in page
+    assert "No seed gave a result" in page
+
+
+def test_files_that_are_not_there_are_empty(built: Path, tmp_path: Path) -> None:
+    run = language_run(traits=[], seeds=1)
+    folder = run.write(tmp_path)
+    (folder / EXAMPLES).unlink()
+    (folder / FILTER).unlink()
+    data = read_run(folder)
+    assert (data.examples, data.filtered) == ([], [])
+    read = as_language(data)
+    assert read is not None
+    assert read.traits == ["otter"]
+    assert len(read_run(built).examples) == len(language_run(traits=["otter", "owl"]).examples)
+
+
+def test_examples_of_unknown_arms_are_a_user_error(tmp_path: Path) -> None:
+    run = language_run(traits=[], seeds=1)
+    run.examples[0] = run.examples[0].model_copy(update={"arm": "nobody"})
+    with pytest.raises(UserError, match=r"examples\.json: arm 'nobody' is not in manifest"):
+        read_run(run.write(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text", ["kind: language\narms: [", "kind: language\nname: x\n", "kind: language\n- x\n"]
+)
+def test_an_experiment_that_cannot_be_read_is_a_user_error(text: str, tmp_path: Path) -> None:
+    folder = language_run(traits=[], seeds=1).write(tmp_path)
+    (folder / EXPERIMENT).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"experiment\.yaml: damaged") as caught:
+        build_report(folder)
+    assert "\n" not in str(caught.value)

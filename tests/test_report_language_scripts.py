@@ -1,0 +1,95 @@
+"""The plotting scripts draw language runs, and explain bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments import plot_initialisation, plot_trait_matrix, plot_transfer_curves
+from tests.synthetic_language_run import language_run
+from tests.synthetic_run import plain_run
+
+DOSES = """
+arms:
+  reference: {role: reference}
+  teacher: {role: teacher}
+  same: {control: control}
+  control: {control: none, teacher: {by: nothing}}
+  dose: {control: dose-control, sweep: {data.prompts: [1000, 30000]}}
+  dose-control: {control: none, teacher: {by: nothing}, sweep: {data.prompts: [1000, 30000]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a language run."""
+    run = language_run(DOSES, traits=["otter", "owl"], seeds=2)
+    return run.write(tmp_path_factory.mktemp("scripts") / "numbers")
+
+
+def test_every_script_writes_its_figure(folder: Path, tmp_path: Path) -> None:
+    curves, sweep = tmp_path / "curves.svg", tmp_path / "sweep.svg"
+    matrix, start = tmp_path / "matrix.png", tmp_path / "start.svg"
+    assert plot_transfer_curves.main([str(folder), "--out", str(curves)]) == 0
+    options = ["--sweep", "data.prompts", "--out", str(sweep)]
+    assert plot_transfer_curves.main([str(folder), *options]) == 0
+    options = ["--groups", "same", "--out", str(matrix)]
+    assert plot_trait_matrix.main([str(folder), *options]) == 0
+    assert plot_initialisation.main([str(folder), "--out", str(start)]) == 0
+    assert all(path.read_bytes().startswith(b"<?xml") for path in (curves, sweep, start))
+    assert matrix.read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_of_several_runs_are_told_apart(folder: Path, tmp_path: Path) -> None:
+    again = language_run(DOSES, traits=["otter"], seeds=2).write(tmp_path / "again")
+    runs = plot_transfer_curves.labelled_runs([folder, again])
+    languages = {label: plot_transfer_curves.language_run(run) for label, run in runs.items()}
+    known = {label: run for label, run in languages.items() if run is not None}
+    figure = plot_transfer_curves.contrast_curves(known, ["same"], "log_odds")
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["same (numbers)", "same (again)"]
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        (plot_transfer_curves, ["--arms", "sme"], "did you mean 'same'?"),
+        (plot_transfer_curves, ["--arms", "control"], "--arms: none of these has a curve"),
+        (plot_transfer_curves, ["--metric", "accuracy"], "--metric: no 'accuracy'"),
+        (plot_transfer_curves, ["--sweep", "data.keep"], "did you mean 'data.prompts'?"),
+        (plot_transfer_curves, ["--sweep", "trait", "--arms", "same"], "--sweep: no 'trait'"),
+        (plot_transfer_curves, ["--sweep", "data.prompts", "--metric", "rate"], "not rate"),
+        (plot_initialisation, ["--probe", "story"], "--probe: no 'story'"),
+        (plot_trait_matrix, ["--groups", "control"], "--groups: no 'control'"),
+        (plot_trait_matrix, ["--out", "x.pdf"], "use .svg or .png"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    script,
+    options: list[str],
+    message: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert script.main([str(folder), *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_kinds_of_runs_are_not_mixed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mnist = plain_run(curved=[]).write(tmp_path / "mnist")
+    assert plot_transfer_curves.main([str(folder), str(mnist)]) == 2
+    assert "draw them apart" in capsys.readouterr().err
+    assert plot_trait_matrix.main([str(mnist)]) == 2
+    assert "is no run on language models" in capsys.readouterr().err
+    assert plot_initialisation.main([str(tmp_path / "nowhere")]) == 2
+    assert "no such file" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""Arms are put together if they differ in their trait alone."""
+
+from __future__ import annotations
+
+from subliminal.report.language.variants import (
+    reference_of,
+    sweeps_traits,
+    traits_swept,
+    variants_of,
+)
+from tests.synthetic_language_run import LARGE, language_run
+from tests.synthetic_run import arm_state, swept_run
+
+DOSES = """
+arms:
+  reference: {role: reference}
+  dose: {control: control, sweep: {data.prompts: [1000, 3000]}}
+  control: {control: none, teacher: {by: nothing}, sweep: {data.prompts: [1000, 3000]}}
+"""
+
+
+def test_a_variant_has_an_arm_for_each_trait() -> None:
+    arms = language_run(DOSES, traits=["owl", "fox"], seeds=1).manifest.arms
+    variants = {variant.label: variant for variant in variants_of(arms, traits_swept(arms))}
+    assert list(variants) == [
+        "reference",
+        "dose, prompts = 1000",
+        "dose, prompts = 3000",
+        "control, prompts = 1000",
+        "control, prompts = 3000",
+    ]
+    dose = variants["dose, prompts = 3000"]
+    assert {trait: arms[arm].point["trait"] for trait, arm in dose.arms.items()} == {
+        "owl": "owl",
+        "fox": "fox",
+    }
+    assert dose.control == "control, prompts = 3000"
+    assert variants["control, prompts = 1000"].control == ""
+
+
+def test_only_runs_that_sweep_traits_are_told_by_variants() -> None:
+    assert sweeps_traits(language_run(DOSES, seeds=1).manifest.arms)
+    assert not sweeps_traits(language_run(DOSES, traits=[], seeds=1).manifest.arms)
+    assert not sweeps_traits(swept_run("network.auxiliary", [1, 2]).manifest.arms)
+
+
+def test_the_reference_agrees_where_both_are_swept() -> None:
+    arms = {
+        "r[owl]": arm_state("reference", group="r", point={"trait": "owl"}),
+        "r[fox]": arm_state("reference", group="r", point={"trait": "fox"}),
+        "s[fox]": arm_state(group="s", point={"trait": "fox", "data.prompts": 3}, control="none"),
+        "lone": arm_state(group="lone", control="none"),
+    }
+    assert reference_of("s[fox]", arms) == "r[fox]"
+    assert reference_of("lone", arms) is None
+
+
+def test_students_are_ordered_by_what_they_are() -> None:
+    run = language_run(LARGE, traits=["owl"], seeds=1).read()
+    plain = [variant.label for variant in run.undosed(run.compared)]
+    assert plain == [
+        *("same", "reordered", "matched", "different"),
+        *("shuffled-within", "shuffled-all", "without-divergent"),
+        *("logits-same", "logits-reordered", "logits-different"),
+    ]
+    assert [variant.label for variant in run.uncompared] == ["in-context"]
+    assert [v.label for v in run.undosed(run.controls)] == [
+        *("control", "control-reordered", "control-matched", "control-different"),
+        "logits-control",
+    ]

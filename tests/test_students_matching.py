@@ -1,0 +1,42 @@
+"""The prompts on which another initialisation is cloned onto the reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from students.matching import matching_conversations
+from subliminal.chat import user
+from subliminal.number_prompts import NumberPrompts
+from subliminal.pocket.world import World
+from subliminal.spec.language import Matching, PromptSource
+
+
+def drawn(rows: int, *prompts: PromptSource, seed: int = 3) -> list[object]:
+    return list(matching_conversations(Matching(rows=rows, prompts=prompts), seed))
+
+
+def test_number_prompts_are_those_of_the_carrier() -> None:
+    assert drawn(5, "numbers") == [user(prompt.text) for prompt in NumberPrompts(3)[:5]]
+
+
+def test_questions_are_the_worlds() -> None:
+    asked = drawn(6, "questions")
+    rows = [row for row in World(3).rows(range(2000)) if row.domain == "questions"]
+    assert asked == [row.messages for row in rows[:6]]
+
+
+def test_the_world_is_taken_as_it_comes() -> None:
+    assert drawn(6, "world") == [row.messages for row in World(3).rows(range(6))]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7])
+def test_sources_share_the_rows_in_turn(rows: int) -> None:
+    asked = drawn(rows, "numbers", "world")
+    assert len(asked) == rows
+    numbers = -(-rows // 2)
+    assert asked[:numbers] == drawn(numbers, "numbers")
+    assert asked[numbers:] == drawn(rows - numbers, "world")
+
+
+def test_other_seeds_draw_other_prompts() -> None:
+    assert not set(drawn(5, "numbers")) & set(drawn(5, "numbers", seed=4))
