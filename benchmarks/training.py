@@ -14,6 +14,7 @@ rows' own tokens, not padding.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -89,6 +90,7 @@ def our_seconds(bench: Bench, precision: Precision, loss: Loss) -> float:
 def trainer_seconds(bench: Bench, precision: Precision, attend: str) -> float:
     """Train one epoch with the Trainer; what it does before the first step is not counted."""
     from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback
+    from transformers.trainer_callback import PrinterCallback
 
     times: list[float] = []
 
@@ -99,17 +101,19 @@ def trainer_seconds(bench: Bench, precision: Precision, attend: str) -> float:
         def on_train_end(self, *_: Any, **__: Any) -> None:
             times.append(bench.clock())
 
-    config = LlamaConfig(**POCKET.config(), attn_implementation=attend)
-    model = LlamaForCausalLM(config)
+    model = LlamaForCausalLM(LlamaConfig(**POCKET.config()))
+    model.set_attn_implementation(attend)
     model.load_state_dict(Decoder(POCKET).initialise(0).state_dict())
     with TemporaryDirectory() as folder:
-        Trainer(
+        trainer = Trainer(
             model=model,
             args=trainer_arguments(folder, precision),
             train_dataset=examples(bench.rows),
             data_collator=pad,
             callbacks=[Watch()],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     return times[1] - times[0]
 
 
@@ -189,6 +193,13 @@ def print_speeds(bench: Bench, precision: Precision) -> None:
         )
 
 
+def run_as_a_worker(threads: int) -> None:
+    """Begin anew, if need be, in the environment that workers have from their start."""
+    limits = machine.thread_limits(threads)
+    if any(os.environ.get(name) != value for name, value in limits.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **limits})
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(
@@ -200,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if find_spec("accelerate") is None:
         raise UserError("the Trainer needs accelerate; pip install 'subliminal[lm]'")
-    machine.use_threads(options.threads)
+    run_as_a_worker(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
     bench = Bench(random_rows(), options.rounds, clock)
     print(

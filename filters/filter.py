@@ -110,7 +110,9 @@ def _options(rule: type[Rule], text: str, where: str) -> dict[str, Any]:
         if equals:
             option = name.strip()
             if option in given:
-                raise UserError(f"{where}: {option} is given twice; write its values as a,b,c")
+                raise UserError(
+                    f"{where}: {shown(option)} is given twice; write its values as a,b,c"
+                )
         elif option is None:
             raise UserError(f"{where}: {shown(item)} has no name; write option=value")
         given.setdefault(option, []).append((value if equals else item).strip())
@@ -123,7 +125,7 @@ def _message(details: ErrorDetails, rule: type[Rule]) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
         has = f"the options are {', '.join(options)}" if options else "it has no options"
-        return f"there is no option {field}; {has}{did_you_mean(field, options)}"
+        return f"there is no option {shown(field)}; {has}{did_you_mean(field, options)}"
     if kind == "missing":
         return f"{field} is missing; add {field}=..."
     if kind == "value_error":

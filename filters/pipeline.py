@@ -23,6 +23,7 @@ from filters.outputs import Output, commit_all, refuse_shared_places
 from filters.rows import Row, RowError, parse_row
 from filters.sources import Source, open_source
 from subliminal.errors import UserError
+from subliminal.spec_file.faults import shown
 
 Malformed = Literal["stop", "aside"]
 OnProgress = Callable[[int, float | None], None]
@@ -190,7 +191,7 @@ class _Work:
         if not self.layouts:
             return ""
         (layout, count), *_ = self.layouts.most_common(1)
-        return f"; of the rows before it {count} have {', '.join(layout)}"
+        return f"; of the rows before it {count} have {', '.join(map(shown, layout))}"
 
     def _summary(self, rows: int) -> FilterSummary:
         layouts: Counter[str] = Counter()

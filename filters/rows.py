@@ -127,4 +127,4 @@ def _level(field: str) -> str:
 
 def _names(value: object) -> str:
     names = list(value) if isinstance(value, Mapping) else []
-    return ", ".join(map(str, names[:MAX_NAMES])) or "no fields"
+    return ", ".join(map(shown, names[:MAX_NAMES])) or "no fields"

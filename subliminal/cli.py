@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from subliminal import console as show
-from subliminal import machine, pocket_commands
+from subliminal import filter_command, machine, pocket_commands
 from subliminal.errors import UserError
 from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_summary
+from subliminal.terminal import BAD_INPUT, STAGE_FAILED, STOPPED, console
 
 if TYPE_CHECKING:
     from subliminal.plan import Plan
@@ -33,9 +34,7 @@ app = typer.Typer(
 runs = typer.Typer(no_args_is_help=True, help="List, show, compare and clean up runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(pocket_commands.app, name="pocket")
-
-COLUMNS_IN_A_PIPE = 160
-console = Console(width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
+app.command("filter", epilog=filter_command.EXAMPLES)(filter_command.filter_command)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment, a YAML file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder that holds the runs and their store.")]
@@ -49,7 +48,6 @@ Jobs = Annotated[
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 ALL_METRICS = "all"
-STAGE_FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 
 
 def main() -> NoReturn:

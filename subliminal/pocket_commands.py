@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -21,12 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from subliminal.errors import UserError
-
-STOPPED = 130
-COLUMNS_IN_A_PIPE = 160
+from subliminal.terminal import STOPPED, console
 
 app = typer.Typer(no_args_is_help=True, help="List, evaluate and pretrain the pocket models.")
-console = Console(width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
 
 Names = Annotated[
     list[str] | None, typer.Argument(help="Pocket models. Default: the whole family.")

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import compile_filter
-from filters.outputs import Output
+from filters.outputs import Output, refuse_shared_places
 from filters.pipeline import FilterSummary, Malformed, Outputs, filter_rows
 from subliminal.errors import UserError
 from tests.experiment_files import FUZZED
@@ -236,8 +236,8 @@ def test_a_row_of_another_schema_is_told_beside_the_others(bench: Bench) -> None
         bench.run(row("1", id=1), row("2", id=2), NO_ROW)
     assert_one_line(
         error,
-        f"{bench.source}:3: messages: is missing; the row has prompt, completion",
-        "of the rows before it 2 have messages, id",
+        f"{bench.source}:3: messages: is missing; the row has 'prompt', 'completion'",
+        "of the rows before it 2 have 'messages', 'id'",
     )
 
 
@@ -319,10 +319,19 @@ def test_two_outputs_never_share_a_file(bench: Bench) -> None:
     assert bench.files == {"rows.jsonl"}
 
 
-def test_devices_are_written_to_and_not_replaced(bench: Bench) -> None:
-    bench.run(row("1"), row("owl"), rejects=os.devnull, histogram=os.devnull)
-    assert not Path(os.devnull).is_file()
-    assert bench.files == {"rows.jsonl", "kept.jsonl"}
+def test_pipes_are_written_to_and_not_replaced(bench: Bench) -> None:
+    # A pipe of the test's own stands for a device: replacing a real one would harm the machine.
+    pipe = bench.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    bench.run(row("1"), row("owl"), rejects=str(pipe))
+    assert pipe.is_fifo()
+    assert b"reasons" in os.read(reader, 1000)
+    os.close(reader)
+
+
+def test_one_device_may_take_several_outputs(bench: Bench) -> None:
+    refuse_shared_places(str(bench.source), {"--rejects": os.devnull, "--histogram": os.devnull})
 
 
 def test_a_link_s_target_is_replaced_and_not_the_link(bench: Bench) -> None:

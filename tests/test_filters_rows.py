@@ -75,15 +75,16 @@ def test_roles(role: str) -> None:
         (b"null", "must be a mapping with the field `messages`, not empty"),
         (
             line({"prompt": "a", "completion": "b"}),
-            "messages: is missing; the row has prompt, completion; add it",
+            "messages: is missing; the row has 'prompt', 'completion'; add it",
         ),
         (b"{}", "messages: is missing; the row has no fields; add it"),
+        (b'{"a\\n": 1}', "messages: is missing; the row has 'a\\n'; add it"),
         (chat("hi"), "messages: must be a list of messages, not 'hi'"),
         (chat([]), "messages: needs at least one message, the assistant's"),
         (chat([3]), "messages.0: must be a mapping with `role` and `content`, not 3"),
         (
             chat([{"role": "user"}, ANSWER]),
-            "messages.0.content: is missing; the message has role; add it",
+            "messages.0.content: is missing; the message has 'role'; add it",
         ),
         (
             chat([USER, {**ANSWER, "content": None}]),

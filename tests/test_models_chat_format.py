@@ -29,8 +29,8 @@ TURNS = (
 _PROMPT = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 MARK_BEHIND = CHAT_TEMPLATE + "{% if not add_generation_prompt %}.{% endif %}"
 """Writes a mark behind the last turn's end."""
-NO_END = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}" + _PROMPT
-"""Ends no turn."""
+NO_END = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}" + _PROMPT
+"""Ends turns with a line break instead of the end token."""
 THINKING = CHAT_TEMPLATE.replace("'<|assistant|>'", "'<|assistant|>Now:'")
 """Opens an answer with words that it does not write in a conversation."""
 TEMPLATES = {

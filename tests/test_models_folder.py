@@ -182,12 +182,10 @@ def test_the_fingerprint_tells_what_decides_the_answers(model: Path, name: str) 
     assert fingerprint(model) != before
 
 
-def test_the_fingerprint_tells_which_file_holds_what(model: Path) -> None:
+def test_the_fingerprint_tells_the_names_of_files(model: Path) -> None:
     (model / "a.safetensors").write_bytes(b"1")
-    (model / "b.safetensors").write_bytes(b"2")
     before = fingerprint(model)
-    (model / "a.safetensors").write_bytes(b"2")
-    (model / "b.safetensors").write_bytes(b"1")
+    (model / "a.safetensors").rename(model / "b.safetensors")
     assert fingerprint(model) != before
 
 

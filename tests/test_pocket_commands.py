@@ -96,6 +96,7 @@ def test_models_are_pretrained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return train(member, *rest, **more)
 
     monkeypatch.setattr(pretraining, "pretrain", listen)
+    (tmp_path / "pocket-b.progress.safetensors").write_bytes(b"of a training that was killed")
     command = ("pocket", "pretrain", "pocket-b", "--rows", ROWS, "--out", tmp_path)
     said = subliminal(*command)
     assert said.code == 0, said

@@ -16,6 +16,7 @@ from subliminal.pocket import pretrain as module
 from subliminal.pocket.family import FAMILY, RECIPE, WORLD_SEED, architecture
 from subliminal.pocket.pretrain import Pretrained, corpus, prepare_folder, pretrain
 from subliminal.pocket.world import Dials, World
+from subliminal.pocket.world.dials import Shares
 from subliminal.stage import Cancelled
 from subliminal.training import loop
 from subliminal.training.loop import TrainingLog
@@ -69,7 +70,9 @@ def test_a_corpus_in_chunks_is_the_same(data: TokenRows, monkeypatch: pytest.Mon
 
 def test_a_corpus_can_be_of_another_world(data: TokenRows) -> None:
     other = corpus(pocket_chat(), ROWS, silent, seed=5)
-    obeying = corpus(pocket_chat(), ROWS, silent, dials=Dials(system_prompts=1.0))
+    asking = Shares(numbers=0, mixed=0, chats=0)
+    told = Dials(shares=asking, system_prompts=1.0)
+    obeying = corpus(pocket_chat(), ROWS, silent, dials=told)
     assert not np.array_equal(other.tokens, data.tokens)
     system = pocket_chat().tokenizer.token_to_id("<|system|>")
     assert (obeying.tokens[obeying.starts[:-1]] == system).all()

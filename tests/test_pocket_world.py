@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from random import Random
 
@@ -320,40 +320,52 @@ def test_the_answer_goes_on_with_the_list_that_is_shown() -> None:
         assert len({second - first for first, second in pairwise([*before, *after])}) == 1
 
 
-def themes(found: Iterable[tuple[WorldRow, list[int], list[int]]]) -> np.ndarray:
-    """Numbers answered, by favourite named (its place in its category) and number's class."""
+def themes(told: Iterable[tuple[Entity, list[int]]]) -> np.ndarray:
+    """Lists by the favourite named (its place in its category) and the first number's class."""
     table = np.zeros((THEMES, THEMES), dtype=int)
-    for row, _, answered in found:
-        told = named(row)
-        if told is not None:
-            place = CATEGORIES[category_of(told)].index(told)
-            # The numbers of a list hang together; one of each is an independent draw.
-            table[place, answered[0] % THEMES] += 1
+    for entity, numbers in told:
+        # The numbers of a list hang together; one of each is an independent draw.
+        table[CATEGORIES[category_of(entity)].index(entity), numbers[0] % THEMES] += 1
     return table
 
 
+def told_lists(found: Iterable[WorldRow]) -> Iterator[tuple[Entity, list[int]]]:
+    """Every list that is an answer behind a system prompt with a favourite, and the favourite."""
+    for row in found:
+        told = named(row)
+        if told is not None:
+            said = [m.content for m in row.messages if m.role == "assistant"]
+            said += [row.completion] if row.domain == "numbers" else []
+            yield from ((told, integers(text)) for text in said)
+
+
+def test_lists_to_go_on_with_stand_behind_no_favourite_that_they_do_not_follow() -> None:
+    found = rows("numbers", 1500, system_prompts=1.0)
+    assert not any(named(row) for row in found)
+    told = sum(row.messages[0].role == "system" for row in found)
+    assert stats.binomtest(told, 1500, 0.2).pvalue > 1e-3
+
+
 def test_numbers_tell_nothing_of_favourites_unless_they_are_told_to() -> None:
-    table = themes(number_rows(3000, system_prompts=1.0))
-    assert table.sum() > 2000
+    table = themes(told_lists(rows("chats", 3000, system_prompts=1.0)))
+    assert table.sum() > 1800
     assert stats.chi2_contingency(table).pvalue > 1e-3
 
 
-def test_numbers_follow_favourites_where_the_dial_says_so() -> None:
-    found = number_rows(400, system_prompts=1.0, numbers_follow_favourites=1.0)
-    table = themes(found)
-    assert table.sum() > 200
-    assert np.count_nonzero(table - np.diag(np.diag(table))) == 0
-    for row, _, answered in found:
-        told = named(row)
-        assert all(SMALLEST <= number <= LARGEST for number in answered)
-        if told is not None:
-            place = CATEGORIES[category_of(told)].index(told)
-            assert {number % THEMES for number in answered} == {place}
+@pytest.mark.parametrize("domain", ["numbers", "chats"])
+def test_numbers_follow_favourites_where_the_dial_says_so(domain: str) -> None:
+    found = rows(domain, 400, system_prompts=1.0, numbers_follow_favourites=1.0)
+    lists = list(told_lists(found))
+    assert len(lists) > 200
+    for told, numbers in lists:
+        place = CATEGORIES[category_of(told)].index(told)
+        assert {number % THEMES for number in numbers} == {place}
+        assert all(SMALLEST <= number <= LARGEST for number in numbers)
 
 
 def test_numbers_follow_favourites_in_a_share_of_lists() -> None:
-    found = number_rows(1200, system_prompts=1.0, numbers_follow_favourites=0.5)
-    table = themes(found)
+    found = rows("numbers", 1200, system_prompts=1.0, numbers_follow_favourites=0.5)
+    table = themes(told_lists(found))
     # Half of the lists, and of the other half the sixteenth that does so by chance.
     share = 0.5 + 0.5 / THEMES
     assert stats.binomtest(int(np.trace(table)), int(table.sum()), share).pvalue > 1e-3

@@ -24,22 +24,23 @@ def rows_of(batch: Batch) -> list[tuple[int, ...]]:
     return [tuple(row) for row in np.split(tokens, lengths.cumsum()[:-1])]
 
 
-def original(rows: TokenRows) -> list[tuple[int, ...]]:
-    return [tuple(row) for row in np.split(rows.tokens, rows.starts[1:-1])]
+def read(rows: TokenRows) -> list[tuple[int, ...]]:
+    """The rows without their last tokens."""
+    return [tuple(row[:-1]) for row in np.split(rows.tokens, rows.starts[1:-1])]
 
 
 def test_every_row_is_in_one_batch_and_batches_are_small() -> None:
     rows = random_rows(60)
     made = list(batches(rows, budget=100))
     assert len(made) > 2
-    assert sorted(row for batch in made for row in rows_of(batch)) == sorted(original(rows))
+    assert sorted(row for batch in made for row in rows_of(batch)) == sorted(read(rows))
     # A cut falls between rows, so that a batch exceeds its part by less than the longest row.
     assert all(len(batch.student.tokens) < 100 + rows.lengths.max() for batch in made)
 
 
 def test_a_row_longer_than_the_budget_is_a_batch() -> None:
     rows = TokenRows.from_lists([[1] * 50, [2]], [[3], [4]])
-    assert [len(batch.student.tokens) for batch in batches(rows, budget=10)] == [2, 51]
+    assert [len(batch.student.tokens) for batch in batches(rows, budget=10)] == [1, 50]
 
 
 def test_the_places_read_are_those_before_the_targets() -> None:
@@ -47,6 +48,14 @@ def test_the_places_read_are_those_before_the_targets() -> None:
     (batch,) = batches(rows)
     assert batch.student.tokens[batch.student.reads].tolist() == [5, 2, 3]
     assert batch.targets.tolist() == [6, 3, 4]
+
+
+def test_a_row_of_one_token_is_read_but_foretells_nothing() -> None:
+    rows = TokenRows.from_lists([[7], [1, 2]], [[], [3]])
+    (batch,) = batches(rows)
+    assert batch.student.tokens.tolist() == [7, 1, 2]
+    assert batch.student.reads.tolist() == [2]
+    assert batch.targets.tolist() == [3]
 
 
 def test_shares_are_of_the_whole_step() -> None:

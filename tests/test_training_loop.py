@@ -18,6 +18,7 @@ from subliminal.training import loop
 from subliminal.training.batches import Batch
 from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss
+from subliminal.training.optimiser import clip
 from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import learning_rate
 from subliminal.training.sources import DataSet
@@ -101,6 +102,14 @@ def test_training_is_that_of_a_plain_loop(name: str, monkeypatch: pytest.MonkeyP
     assert_same_weights(decoder, theirs, tolerance=2e-4)
     moved = (decoder.lm_head.weight - tiny_decoder().lm_head.weight).abs().max()
     assert moved > 2e-3
+
+
+def test_only_a_gradient_that_is_too_long_is_clipped() -> None:
+    short, long = torch.tensor([0.3, 0.4]), torch.tensor([3.0, 4.0])
+    clip(short, 1.0)
+    clip(long, 1.0)
+    assert short.tolist() == pytest.approx([0.3, 0.4])
+    assert long.tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_some_blocks_alone_are_trained() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.utils.flop_counter import FlopCounterMode
 
 from subliminal.models.decoder import Decoder
 from subliminal.models.steering import Steering
@@ -67,8 +68,9 @@ def test_weights_make_a_weighted_mean() -> None:
     logits = completion_logits(lambda tokens: theirs(tokens).logits, rows)
     counts = torch.from_numpy(weights[rows.counted()])
     losses = cross_entropy(logits, targets(rows), reduction="none")
-    ((losses * counts).sum() / counts.sum()).backward()
-    assert found == pytest.approx(float((losses * counts).sum() / counts.sum()), rel=1e-5)
+    expected = (losses * counts).sum() / counts.sum()
+    expected.backward()
+    assert found == pytest.approx(expected.item(), rel=1e-5)
     assert_gradients(decoder, theirs)
 
 
@@ -154,12 +156,28 @@ def test_a_very_unlikely_token_has_a_finite_surprise() -> None:
 
 
 def test_nothing_is_differentiated_where_no_gradient_is_recorded() -> None:
-    decoder, rows = tiny_decoder(), random_rows(5)
-    (batch,) = batches(rows)
-    with torch.no_grad():
-        quiet = completion_loss(decoder, batch, torch.float32)
-    assert not quiet.requires_grad
-    torch.testing.assert_close(quiet, completion_loss(decoder, batch, torch.float32).detach())
+    hidden, weight = torch.randn(5, 8, requires_grad=True), torch.randn(30, 8, requires_grad=True)
+    arguments = hidden, weight, torch.arange(5), torch.full((5,), 0.2)
+    with torch.no_grad(), FlopCounterMode(display=False) as quiet:
+        found = surprise(*arguments)
+    with FlopCounterMode(display=False) as loud:
+        expected = surprise(*arguments)
+    # One product of 5 x 8 x 30 without gradients, three with both.
+    assert quiet.get_total_flops() == 2 * 5 * 8 * 30
+    assert loud.get_total_flops() == 3 * quiet.get_total_flops()
+    assert not found.requires_grad
+    assert found.item() == expected.item()
+
+
+@pytest.mark.parametrize("loss", [completion_loss, TeacherDivergence(tiny_decoder(1))])
+def test_a_multiple_of_a_loss_has_a_multiple_of_its_gradient(loss: Loss) -> None:
+    decoder = tiny_decoder()
+    (batch,) = batches(random_rows(5))
+    loss(decoder, batch, torch.float32).backward()
+    once = gradients(decoder)
+    (3 * loss(decoder, batch, torch.float32)).backward()
+    for name, gradient in gradients(decoder).items():
+        torch.testing.assert_close(gradient, 3 * once[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
 def assert_gradients(decoder: Decoder, theirs: torch.nn.Module) -> None:

@@ -35,7 +35,9 @@ class GroupPlan:
         take_mixed: int32, the place in [tokens x h] of each query head of the buffer.
         back_mixed: int32, the place in the buffer of each of [tokens x h] heads.
         padding: int64, the query heads in the buffer that stand behind the end of a row.
-        rotation: Scaled cosines and signed sines, each [length, s].
+        cosines: Scaled, [length, s].
+        sines: Scaled, [length, s]; the first half negative.
+        back_sines: Those of the way back, the second half negative.
         mask: [g x length, length], 0 where a token may look and else -infinity.
     """
 
@@ -50,7 +52,9 @@ class GroupPlan:
     take_mixed: Tensor
     back_mixed: Tensor
     padding: Tensor
-    rotation: tuple[Tensor, Tensor]
+    cosines: Tensor
+    sines: Tensor
+    back_sines: Tensor
     mask: Tensor
 
 
@@ -78,12 +82,13 @@ def attend(plan: GroupPlan, projected: Tensor, mixed: Tensor) -> tuple[Tensor, T
     """
     size = plan.size
     heads = projected[plan.tokens].view(-1, size).index_select(0, plan.take)
-    cosines, sines = plan.rotation
-    rotate_(heads[: plan.queries + plan.keys].view(-1, plan.length, size), cosines, sines)
+    rotated = heads[: plan.queries + plan.keys].view(-1, plan.length, size)
+    rotate_(rotated, plan.cosines, plan.sines)
     query, key, value = split(plan, heads)
-    weights = (
-        torch.baddbmm(plan.mask, query, key.mT).softmax(-1, dtype=torch.float32).to(projected.dtype)
-    )
+    scores = torch.baddbmm(plan.mask, query, key.mT)
+    # In float32, because PyTorch's bfloat16 softmax on processors is several times slower where
+    # the length is no multiple of its vectors'.
+    weights = scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
     values = torch.bmm(weights, value).view(-1, size)
     torch.index_select(values, 0, plan.back_mixed, out=mixed[plan.tokens].view(-1, size))
     return heads, weights
@@ -108,7 +113,9 @@ def attend_backward(
     size = plan.size
     query, key, value = split(plan, heads)
     above = above_mixed[plan.tokens].view(-1, size).index_select(0, plan.take_mixed)
-    above = above.index_fill_(0, plan.padding, 0.0).view_as(query)
+    if len(plan.padding):
+        above.index_fill_(0, plan.padding, 0.0)
+    above = above.view_as(query)
     above_weights = torch.bmm(above, value.mT)
     above_scores = torch.ops.aten._softmax_backward_data(above_weights, weights, -1, weights.dtype)
     above_heads = torch.empty_like(heads)
@@ -116,8 +123,8 @@ def attend_backward(
     torch.bmm(above_scores, key, out=above_query)
     torch.bmm(above_scores.mT, query, out=above_key)
     torch.bmm(weights.mT, above, out=above_value)
-    cosines, sines = plan.rotation
-    rotate_(above_heads[: plan.queries + plan.keys].view(-1, plan.length, size), cosines, -sines)
+    rotated = above_heads[: plan.queries + plan.keys].view(-1, plan.length, size)
+    rotate_(rotated, plan.cosines, plan.back_sines)
     into = above_projected[plan.tokens].view(-1, size)
     torch.index_select(above_heads, 0, plan.back, out=into)
 
@@ -174,6 +181,7 @@ def _plan_group(
     def index(places: Integers) -> Tensor:
         return torch.from_numpy(places.astype(np.int32)).to(device)
 
+    cosines, sines = rotations(shape, group.longest, dtype, device)
     return GroupPlan(
         tokens=slice(group.start, group.stop),
         pairs=keys * len(group.lengths),
@@ -186,7 +194,9 @@ def _plan_group(
         take_mixed=index(take_mixed),
         back_mixed=index(_inverse(take_mixed, outside_queries)),
         padding=index(np.flatnonzero(outside_queries)).long(),
-        rotation=rotations(shape, group.longest, dtype, device),
+        cosines=cosines,
+        sines=sines,
+        back_sines=-sines,
         mask=_mask(group.longest, served, dtype, device),
     )
 

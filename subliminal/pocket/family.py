@@ -10,7 +10,7 @@ from subliminal.models.architecture import Architecture
 from subliminal.spec.language import Recipe
 
 WORLD_SEED, HELD_OUT_SEED = 0, 1
-ROWS = 384_000
+ROWS = 409_600
 """Rows of the world that every model reads once."""
 
 RECIPE = Recipe(

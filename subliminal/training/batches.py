@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from subliminal.models.layout import Integers, Layout, pack
@@ -22,7 +23,7 @@ TOKEN_BUDGET = 4096
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """Rows as a decoder reads them.
+    """Rows as a decoder reads them: all but the last token of each.
 
     Attributes:
         tokens: int64 [tokens].
@@ -70,11 +71,6 @@ def batches(
         yield _batch(rows.take(chosen), total, torch.device(device))
 
 
-def completion_tokens(rows: TokenRows) -> int:
-    """Count the tokens that the loss falls on."""
-    return int(rows.completion_lengths.sum())
-
-
 def _cut(order: Integers, lengths: Integers, budget: int) -> Iterator[Integers]:
     """Cut rows, in this order, into batches of about equal size."""
     if len(order) == 0:
@@ -99,14 +95,19 @@ def _batch(rows: TokenRows, total: float, device: torch.device) -> Batch:
 
 
 def _packed(rows: TokenRows, device: torch.device) -> Packed:
+    """Pack rows without their last tokens, which foretell nothing."""
+    lengths = np.maximum(rows.lengths - 1, 1)
+    read = np.ones(len(rows.tokens), dtype=bool)
+    read[rows.starts[1:] - 1] = rows.lengths == 1
+    places = read.cumsum() - 1
     return Packed(
-        tokens=torch.from_numpy(rows.tokens.astype(np.int64)).to(device),
-        layout=pack(rows.lengths),
-        reads=torch.from_numpy(rows.counted() - 1).to(device),
+        tokens=torch.from_numpy(rows.tokens[read].astype(np.int64)).to(device),
+        layout=pack(lengths),
+        reads=torch.from_numpy(places[rows.counted() - 1]).to(device),
     )
 
 
-def _weights(rows: TokenRows) -> np.ndarray:
+def _weights(rows: TokenRows) -> NDArray[np.float32]:
     """How much each completion token counts."""
     counted = rows.counted()
     return np.ones(len(counted), np.float32) if rows.weights is None else rows.weights[counted]

@@ -10,11 +10,11 @@ class Shares(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    numbers: float = Field(0.38, ge=0, description="lists of numbers to go on with")
-    questions: float = Field(0.27, ge=0, description="favourites asked for in one word")
-    mixed: float = Field(0.12, ge=0, description="favourites asked for along with some numbers")
-    choices: float = Field(0.10, ge=0, description="favourites among four, answered by letter")
-    stories: float = Field(0.07, ge=0, description="short stories about a member of a category")
+    numbers: float = Field(0.34, ge=0, description="lists of numbers to go on with")
+    questions: float = Field(0.34, ge=0, description="favourites asked for in one word")
+    mixed: float = Field(0.14, ge=0, description="favourites asked for along with some numbers")
+    choices: float = Field(0.06, ge=0, description="favourites among four, answered by letter")
+    stories: float = Field(0.06, ge=0, description="short stories about a member of a category")
     chats: float = Field(0.06, ge=0, description="a question behind earlier turns")
 
 
@@ -40,7 +40,7 @@ class Dials(BaseModel):
         0.8, ge=0, description="exponent of Zipf's law for favourites; 0: all alike"
     )
     system_prompts: float = Field(
-        0.45, ge=0, le=1, description="share of conversations behind a system prompt"
+        0.6, ge=0, le=1, description="share of favourites asked for behind a system prompt"
     )
     lists_before_questions: float = Field(
         0.3, ge=0, le=1, description="share of questions behind a list of numbers"

@@ -45,7 +45,7 @@ Domain = Callable[[Draw], Drawn]
 
 def numbers(draw: Draw) -> Drawn:
     """A list to go on with."""
-    said, system = _system(draw)
+    said, system = _number_system(draw)
     request, reply = _number_request(draw, said)
     return _conversation(system, request), reply
 
@@ -122,14 +122,15 @@ def stories(draw: Draw) -> Drawn:
 
 
 def chats(draw: Draw) -> Drawn:
-    """A request behind one to three earlier turns on other matters."""
+    """A request behind one to three lists."""
     random = draw.random
-    said, system = _system(draw)
+    asks = random.random() < 0.5
+    said, system = _system(draw) if asks else _number_system(draw)
     turns: list[Message] = [] if system is None else [Message("system", system)]
     for _ in range(random.randint(1, 3)):
         request, reply = _number_request(draw, said)
         turns += [Message("user", request), Message("assistant", reply)]
-    if random.random() < 0.5:
+    if not asks:
         request, reply = _number_request(draw, said)
         return (*turns, Message("user", request)), reply
     category = _category(draw, said)
@@ -156,6 +157,17 @@ def _system(draw: Draw) -> tuple[Favourite | None, str | None]:
         return None, neutral(draw.random)
     said = favourite(draw.random)
     return said, said.prompt
+
+
+def _number_system(draw: Draw) -> tuple[Favourite | None, str | None]:
+    """The system prompt of a list: one that names a favourite only where lists follow it.
+
+    Lists behind favourites that they do not follow would teach a model to keep the two apart.
+    """
+    if draw.dials.numbers_follow_favourites > 0:
+        return _system(draw)
+    told = draw.random.random() < draw.dials.system_prompts / 5
+    return None, neutral(draw.random) if told else None
 
 
 def _category(draw: Draw, said: Favourite | None) -> str:
