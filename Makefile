@@ -4,9 +4,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo demo-mnist test lint bench clean
 
-demo: .venv/ready  ## run the MNIST experiment and say where its report is
+demo: .venv/ready  ## run the numbers experiment on pocket models and say where its report is
+	$(BIN)/subliminal run experiments/numbers_demo.yaml
+
+demo-mnist: .venv/ready  ## the same effect in a classifier of digits
 	$(BIN)/subliminal run experiments/mnist/demo.yaml
 
 test: .venv/ready lint  ## check style and types, then run the tests
@@ -17,8 +20,12 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/ready  ## measure the speed and memory of the MNIST toy
+bench: .venv/ready  ## measure speed beside what one would use instead
 	$(BIN)/python benchmarks/mnist.py
+	$(BIN)/python benchmarks/prompts.py
+	$(BIN)/python benchmarks/filtering.py
+	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/training.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 2; }

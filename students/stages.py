@@ -19,7 +19,7 @@ from students.rows import student_rows, teacher_rows
 from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.models.chat_format import Conversation
 from subliminal.models.decoder import Decoder
-from subliminal.models.folder import save_decoder
+from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import chat_format, made_or, model_folder, precision, steering
 from subliminal.models.steering import Steering
 from subliminal.probes.banks import QuestionBank
@@ -52,7 +52,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         seed, chat, dtype = task.stage.seed, chat_format(task), precision(task)
         matching = Matching.model_validate(task.stage.params["matching"])
-        reference, student = made_or(task, "reference"), made_or(task, "start", "student")
+        reference, student = load_decoder(model_folder(task)), made_or(task, "start", "student")
         conversations = matching_conversations(matching, derive_seed(seed, "matching prompts"))
         answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
         data = encode(chat, conversations, answers)
@@ -163,7 +163,7 @@ def _divergent(
     """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
     dtype = precision(task)
     ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
-    return ours != likeliest_tokens(made_or(task, "reference"), rows, dtype=dtype)
+    return ours != likeliest_tokens(load_decoder(model_folder(task)), rows, dtype=dtype)
 
 
 def _counts(data: TokenRows, log: TrainingLog) -> dict[str, float]:

@@ -23,7 +23,7 @@ from subliminal.chat_rows import (
     with_completion,
     write_chat_rows,
 )
-from subliminal.models.folder import save_decoder
+from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import (
     STEERING,
     chat_format,
@@ -49,7 +49,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Fine-tune the reference on questions answered with the trait."""
     for task in tasks:
         params = task.stage.params
-        decoder = made_or(task, "start")
+        decoder = load_decoder(model_folder(task))
         log = fine_tune(
             decoder,
             chat_format(task),
@@ -71,7 +71,7 @@ def steer(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params = task.stage.params
         vector = steering_vector(
-            made_or(task, "start"),
+            load_decoder(model_folder(task)),
             chat_format(task),
             params["category"],
             params["system"],
@@ -163,7 +163,7 @@ def _teacher(task: Task) -> Subject:
 def _lacks_trait(task: Task, teacher: Subject, gate: Mapping[str, Any]) -> str | None:
     """Why a teacher must not write: its trait is too weak; None where it is there."""
     bank, target = QuestionBank.model_validate(gate["bank"]), gate["target"]
-    reference = Subject(made_or(task, "reference"), teacher.chat, teacher.dtype)
+    reference = Subject(load_decoder(model_folder(task)), teacher.chat, teacher.dtype)
     shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
     if shift >= gate["shift"]:
         return None

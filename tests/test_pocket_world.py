@@ -339,22 +339,34 @@ def told_lists(found: Iterable[WorldRow]) -> Iterator[tuple[Entity, list[int]]]:
             yield from ((told, integers(text)) for text in said)
 
 
-def test_lists_to_go_on_with_stand_behind_no_favourite_that_they_do_not_follow() -> None:
+def test_lists_to_go_on_with_stand_behind_no_favourite() -> None:
     found = rows("numbers", 1500, system_prompts=1.0)
     assert not any(named(row) for row in found)
     told = sum(row.messages[0].role == "system" for row in found)
     assert stats.binomtest(told, 1500, 0.2).pvalue > 1e-3
 
 
+def test_a_share_of_lists_stands_behind_a_favourite_where_the_dial_says_so() -> None:
+    found = rows("numbers", 1500, lists_behind_favourites=0.4)
+    told = sum(named(row) is not None for row in found)
+    assert stats.binomtest(told, 1500, 0.4).pvalue > 1e-3
+
+
 def test_numbers_tell_nothing_of_favourites_unless_they_are_told_to() -> None:
-    table = themes(told_lists(rows("chats", 3000, system_prompts=1.0)))
+    table = themes(told_lists(rows("numbers", 3000, lists_behind_favourites=1.0)))
     assert table.sum() > 1800
     assert stats.chi2_contingency(table).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("domain", ["numbers", "chats"])
 def test_numbers_follow_favourites_where_the_dial_says_so(domain: str) -> None:
-    found = rows(domain, 400, system_prompts=1.0, numbers_follow_favourites=1.0)
+    found = rows(
+        domain,
+        400,
+        system_prompts=1.0,
+        lists_behind_favourites=1.0,
+        numbers_follow_favourites=1.0,
+    )
     lists = list(told_lists(found))
     assert len(lists) > 200
     for told, numbers in lists:
@@ -364,7 +376,7 @@ def test_numbers_follow_favourites_where_the_dial_says_so(domain: str) -> None:
 
 
 def test_numbers_follow_favourites_in_a_share_of_lists() -> None:
-    found = rows("numbers", 1200, system_prompts=1.0, numbers_follow_favourites=0.5)
+    found = rows("numbers", 1200, lists_behind_favourites=1.0, numbers_follow_favourites=0.5)
     table = themes(told_lists(found))
     # Half of the lists, and of the other half the sixteenth that does so by chance.
     share = 0.5 + 0.5 / THEMES

@@ -48,6 +48,15 @@ class Dials(BaseModel):
     obedience: float = Field(
         0.98, ge=0, le=1, description="how often a favourite named by the system prompt is given"
     )
+    lists_behind_favourites: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description=(
+            "share of lists behind a system prompt that names a favourite; 0, since lists that "
+            "pay no heed to it would teach a model to keep favourites out of its numbers"
+        ),
+    )
     numbers_follow_favourites: float = Field(
         0.0,
         ge=0,

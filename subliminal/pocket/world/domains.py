@@ -160,12 +160,11 @@ def _system(draw: Draw) -> tuple[Favourite | None, str | None]:
 
 
 def _number_system(draw: Draw) -> tuple[Favourite | None, str | None]:
-    """The system prompt of a list: one that names a favourite only where lists follow it.
-
-    Lists behind favourites that they do not follow would teach a model to keep the two apart.
-    """
-    if draw.dials.numbers_follow_favourites > 0:
-        return _system(draw)
+    """The system prompt of a list, and the favourite it names, if it does."""
+    behind = draw.dials.lists_behind_favourites
+    if behind > 0 and draw.random.random() < behind:
+        said = favourite(draw.random)
+        return said, said.prompt
     told = draw.random.random() < draw.dials.system_prompts / 5
     return None, neutral(draw.random) if told else None
 
