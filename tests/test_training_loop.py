@@ -122,6 +122,14 @@ def test_some_blocks_alone_are_trained() -> None:
         assert same == ("layers.1." not in name), name
 
 
+def test_all_blocks_are_trained_and_nothing_else() -> None:
+    recipe = Recipe(epochs=2, batch_size=8, learning_rate=0.01, layers="all")
+    decoder = made(recipe)
+    for name, weight in tiny_decoder().named_parameters():
+        same = torch.equal(weight, decoder.get_parameter(name))
+        assert same == (".layers." not in name), name
+
+
 def test_a_block_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match=r"no block 2; the model has blocks 0 to 1"):
         made(Recipe(layers=(0, 2)))

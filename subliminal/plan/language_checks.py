@@ -99,7 +99,8 @@ def _check_student(where: str, arm: LanguageArm, models: Models) -> None:
 
 
 def _check_recipe(where: str, recipe: Recipe, model: Model) -> None:
-    _check_layers(f"{where}.layers", recipe.layers or (), model)
+    if recipe.layers is not None and recipe.layers != "all":
+        _check_layers(f"{where}.layers", recipe.layers, model)
 
 
 def _check_layers(where: str, layers: tuple[int, ...], model: Model) -> None:

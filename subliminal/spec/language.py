@@ -27,6 +27,9 @@ MATRICES: tuple[Matrix, ...] = (
 )
 
 
+Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
 class Adapter(Strict):
     """Low-rank adaptation (arXiv 2106.09685): only two thin matrices beside each matrix learn."""
 
@@ -55,8 +58,12 @@ class Recipe(Strict):
     average: float = Field(
         0.0, ge=0, lt=1, description="the weights kept are an exponential average with this decay"
     )
-    layers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
-        None, min_length=1, description="train these blocks alone; default: the whole model"
+    layers: Literal["all"] | Layers | None = Field(
+        None,
+        description=(
+            "train these blocks alone, or all of them but neither embeddings nor output layer; "
+            "default: the whole model"
+        ),
     )
     adapter: Adapter | None = Field(None, description="train an adapter (LoRA) instead")
 

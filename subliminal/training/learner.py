@@ -85,11 +85,12 @@ def _trained(decoder: Decoder, recipe: Recipe, seed: int) -> list[tuple[str, nn.
     if recipe.layers is None:
         return list(decoder.named_parameters())
     blocks = decoder.model.layers
-    missing = [layer for layer in recipe.layers if layer >= len(blocks)]
+    wanted = range(len(blocks)) if recipe.layers == "all" else sorted(set(recipe.layers))
+    missing = [layer for layer in wanted if layer >= len(blocks)]
     if missing:
         raise UserError(
             f"recipe.layers: there is no block {missing[0]}; "
             f"the model has blocks 0 to {len(blocks) - 1}"
         )
-    chosen = [blocks[layer].requires_grad_(True) for layer in sorted(set(recipe.layers))]
+    chosen = [blocks[layer].requires_grad_(True) for layer in wanted]
     return [pair for block in chosen for pair in block.named_parameters()]
