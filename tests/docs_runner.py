@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import importlib
+import itertools
 import os
 import re
 import shutil
@@ -13,9 +14,10 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from subliminal import cli
 from subliminal.plan import Plan, make_plan
@@ -28,7 +30,7 @@ MODELS = {
     **{"pocket-a": 1, "pocket-b": 2, "pocket-a-reordered": 3},
     **{"models/reference": 4, "models/other": 5, "models/reordered": 6},
 }
-"""Stand-ins for the shipped models, and for models of one's own, with the seeds of their weights."""
+"""Stand-ins for the shipped models, and for models of one's own, with their seeds."""
 
 SMALL = (
     "seeds=1",
@@ -170,27 +172,27 @@ def check_command(words: Sequence[str]) -> None:
 
 def parse(arguments: Sequence[str]) -> None:
     """Read the words behind `subliminal` as the command line would, without running anything."""
-    command: click.Command = typer.main.get_command(cli.app)
-    context = None
-    rest = list(arguments)
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command, parent=context), rest[0])
-        assert found is not None, f"subliminal {' '.join(arguments)}: there is no {rest[0]}"
-        command, rest = found, rest[1:]
-    command.make_context(arguments[0], rest).close()
+    names = list(itertools.takewhile(str.isalpha, arguments))
+    command, depth = command_of(names)
+    command.make_context(names[depth - 1], list(arguments[depth:])).close()
 
 
-def options_of(words: Sequence[str]) -> set[str]:
-    """The options of the command that the first words name; those of all that begin so.
+def options_of(names: Sequence[str]) -> set[str]:
+    """The options of the command that the first words behind `subliminal` name."""
+    command, _ = command_of(names)
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+
+
+def command_of(names: Sequence[str]) -> tuple[Any, int]:
+    """A command, and how many of the words name it.
 
     Raises:
         AssertionError: There is no such command.
     """
-    command: click.Command = typer.main.get_command(cli.app)
-    for word in words:
-        if not isinstance(command, click.Group):
-            break
-        found = command.commands.get(word)
-        assert found is not None, f"subliminal {' '.join(words)}: there is no {word}"
-        command = found
-    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    command: Any = typer.main.get_command(cli.app)
+    for depth, name in enumerate(names):
+        if not isinstance(command, TyperGroup):
+            return command, depth
+        assert name in command.commands, f"subliminal {' '.join(names)}: there is no {name}"
+        command = command.commands[name]
+    return command, len(names)

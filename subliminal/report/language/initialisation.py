@@ -26,6 +26,7 @@ from subliminal.report.language.run import HEADLINE, LanguageRun
 MOST_COLUMNS = 14
 """Columns of a panel; a run with more gets several panels."""
 
+_TITLE_PAD, _NOTE_POINTS = 4.0, 11.0
 _PANEL_INCHES, _LEGEND_INCHES, _LEGEND_LINE_INCHES = 2.6, 1.05, 0.16
 _AXIS_INCHES, _CHARACTER_INCHES = 0.6, 0.068
 _SLANTED_WIDTH = 24
@@ -75,9 +76,12 @@ def draw_initialisation(run: LanguageRun, probe: str = HEADLINE) -> Figure:
     lines_drawn = 0
     for axes, panel in zip(all_axes, panels, strict=False):
         _draw_panel(axes, panel, run.traits)
-        lines_drawn += _draw_teachers(axes, teachers)
+        drawn, notes = _draw_teachers(axes, teachers)
+        lines_drawn += drawn
         title = f"students of the teacher's {panel.target}" if len(panels) > 1 else ""
-        axes.set_title(title, loc="left", fontweight="bold")
+        # Above the teachers' notes, which take the line or lines right above the panel.
+        pad = _TITLE_PAD + _NOTE_POINTS * notes
+        axes.set_title(title, loc="left", fontweight="bold", pad=pad)
     _legend(figure, run.traits, with_teacher=lines_drawn > 0)
     add_footer(figure, footer_of(run))
     return figure
@@ -175,8 +179,8 @@ def _draw_column(axes: Axes, place: float, column: _Column, traits: Sequence[str
     )
 
 
-def _draw_teachers(axes: Axes, teachers: dict[str, Effect]) -> int:
-    """Say how far the teachers lie from the reference; how many of them have a line."""
+def _draw_teachers(axes: Axes, teachers: dict[str, Effect]) -> tuple[int, int]:
+    """Say how far the teachers lie from the reference; how many have a line, and a note."""
     reach = _ROOM_FOR_TEACHER * max(abs(axes.dataLim.ymin), abs(axes.dataLim.ymax))
     notes, lines = [], 0
     for label, effect in teachers.items():
@@ -190,7 +194,7 @@ def _draw_teachers(axes: Axes, teachers: dict[str, Effect]) -> int:
     axes.text(
         1.0, 1.02, "\n".join(notes), transform=axes.transAxes, ha="right", va="bottom", color="0.2"
     )
-    return lines
+    return lines, len(notes)
 
 
 def _legend(figure: Figure, traits: Sequence[str], *, with_teacher: bool) -> None:
