@@ -42,7 +42,8 @@ def measured(question: dict[str, Any], batch: int) -> list[tuple[int, float]]:
     found = []
     for _ in range(question["rounds"]):
         # Or the second round would find its prompts already read.
-        engine.reset_prefix_cache()
+        if not engine.reset_prefix_cache():
+            raise RuntimeError("vLLM did not forget the prompts it has read")
         begin = time.perf_counter()
         answers = [
             answer.outputs[0] for answer in engine.generate(prompts, settings, use_tqdm=False)

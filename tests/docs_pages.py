@@ -90,6 +90,12 @@ def code_spans(page: Path) -> list[str]:
     return [match["code"] for match in _SPAN.finditer(prose(page))]
 
 
+def first_cells(page: Path) -> set[str]:
+    """What the first column of a page's tables sets in code."""
+    rows = (line for line in prose(page).splitlines() if line.startswith("| "))
+    return {match["code"] for row in rows for match in _SPAN.finditer(row.split("|")[1])}
+
+
 def links(page: Path) -> list[str]:
     """The targets of a page's links and pictures."""
     return [match["target"] for match in _LINK.finditer(prose(page))]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs_pages import PAGES, ROOT, anchors, code_spans, links
-from tests.docs_runner import options_of
+from tests.docs_runner import check_command, options_of
 
 PACKAGES = "subliminal|teachers|students|filters|mnist_toy|experiments|tests|benchmarks|docs"
 PATH = re.compile(rf"(?:{PACKAGES})/[\w./*-]*")
@@ -50,6 +50,13 @@ def test_named_commands_exist_with_their_options(page: Path) -> None:
         names = [word for word in words if re.fullmatch("[a-z]+", word)]
         used = {word for word in words if word.startswith("--")}
         assert used <= options_of(names), f"{page.name}: {span}"
+
+
+@by_page
+def test_named_make_targets_exist(page: Path) -> None:
+    for span in code_spans(page):
+        if span.startswith("make "):
+            check_command(span.split())
 
 
 @by_page

@@ -30,8 +30,8 @@ from subliminal.sampling.slots import Slots
 from subliminal.sampling.uniforms import row_keys, uniforms
 from subliminal.sampling.weights import fused_weights
 
-SLOTS = 128
-"""Rows of a batch; more pay little on one core, and their keys and values leave its caches."""
+SLOTS = 256
+"""Rows of a batch; with more, keys and values leave the caches of one core."""
 _REFILL = 16
 """Rows are replaced once one slot in so many is free: reading few prompts at a time is slow."""
 
