@@ -65,3 +65,20 @@ def test_named_modules_have_what_is_said_of_them(page: Path) -> None:
     said = re.findall(r"`(\w+)`(?:,? (?:of|in|and|`\w+`))* `((?:\w+/)+\w+\.py)`", page.read_text())
     for name, file in said:
         assert re.search(rf"\b{name}\b", (ROOT / file).read_text()), f"{page.name}: {name}, {file}"
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "experiments").rglob("*.yaml")), ids=lambda file: file.stem
+)
+def test_experiments_begin_with_a_command_that_runs_them(file: Path) -> None:
+    """Their heads say how to run them, and one override; presets are run by no one."""
+    head = re.match(r"(?:#.*\n)*", file.read_text())
+    assert head is not None
+    commands = re.findall(r"^# (?:Run|Override): +(subliminal run .*)$", head[0], re.MULTILINE)
+    if file.parent.name == "presets":
+        assert not commands
+        return
+    assert len(commands) == 2
+    for words in map(shlex.split, commands):
+        assert words[2] == str(file.relative_to(ROOT))
+        check_command(words)
