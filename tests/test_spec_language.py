@@ -244,7 +244,8 @@ def test_a_value_of_a_sweep_is_never_dropped_with_the_form_it_was_for(
          "linear, cosine, constant, not 'linea'; did you mean 'linear'?"),
         ("teacher: {recipe: {schedule: [linear]}}", "teacher.recipe.schedule: must be one of "
          "linear, cosine, constant, not ['linear']"),
-        ("teacher: {recipe: {layers: 3}}", "teacher.recipe.layers: must be a list, not 3"),
+        ("teacher: {recipe: {layers: 3}}", "teacher.recipe.layers: must be "
+         "one of all (or a list), not 3"),
         ("teacher: {recipe: {betas: [0.5]}}", "teacher.recipe.betas.1: is missing; add it"),
         ("teacher: {recipe: {adapter: {}, layers: [0]}}", "teacher.recipe: `layers` and "
          "`adapter` exclude each other; keep one of them"),

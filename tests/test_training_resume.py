@@ -7,10 +7,12 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
@@ -32,6 +34,15 @@ RECIPES = {
     "blocks": PLAIN.model_copy(update={"layers": (0,)}),
     "sgd": PLAIN.model_copy(update={"optimiser": "sgd"}),
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums are the same to the bit only where as many threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Stop:
@@ -83,6 +94,7 @@ def die(folder: str, name: str, step: str) -> None:
         if state.step == int(step):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    torch.set_num_threads(1)
     loop.save_state = save_and_die
     run(RECIPES[name], Path(folder) / "state", seconds=0.0)
 
