@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from students.curve import Curve
@@ -29,7 +30,9 @@ from subliminal.probes.watch import Watcher
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Distillation, LanguageObservation, Matching
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
+from subliminal.training.frozen import repeated_rows
 from subliminal.training.loop import TrainingLog, train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
@@ -61,7 +64,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             DataSet(data, matching.recipe, derive_seed(seed, "matching order")),
             TeacherDivergence(reference),
             matching.recipe,
-            seed=derive_seed(seed, "matching"),
+            seed=adapter_seed(seed),
             dtype=dtype,
             checkpoint=task.partial / PROGRESS,
             report=report,
@@ -88,9 +91,9 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         log = train(
             student,
             source,
-            _loss(distillation, teacher),
+            _loss(distillation, teacher, source, precision(task)),
             distillation.recipe,
-            seed=derive_seed(seed, "distilling"),
+            seed=adapter_seed(seed, own=params["adapter"] == "own"),
             dtype=precision(task),
             observer=curve.observe,
             observe_steps=log_spaced_steps(source.steps, observation.points),
@@ -102,7 +105,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {**_counts(data, log), **divergent})
 
 
-KINDS = (StageKind("lm.match", 1, match), StageKind("lm.distil", 1, distil))
+KINDS = (StageKind("lm.match", 2, match), StageKind("lm.distil", 2, distil))
 
 
 def _answers(
@@ -132,10 +135,14 @@ def _teacher(task: Task) -> _Teacher:
     return _Teacher(made_or(task, "teacher"), params["system"], steering(task, params["steering"]))
 
 
-def _loss(distillation: Distillation, teacher: _Teacher | None) -> Loss:
+def _loss(
+    distillation: Distillation, teacher: _Teacher | None, source: DataSet, dtype: torch.dtype
+) -> Loss:
     if distillation.target == "tokens" or teacher is None:
         return completion_loss
-    return TeacherDivergence(teacher.decoder, teacher.steering)
+    loss = TeacherDivergence(teacher.decoder, teacher.steering)
+    data = repeated_rows(source, teacher.decoder.shape.hidden_size, dtype)
+    return loss if data is None else loss.over(data, dtype)
 
 
 def _data(

@@ -12,6 +12,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Recipe
 from subliminal.stage import Reporter
+from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
 from subliminal.training.loop import TrainingLog, train
 from subliminal.training.losses import completion_loss
@@ -56,7 +57,7 @@ def fine_tune(
         DataSet(data, recipe, derive_seed(seed, "teaching order")),
         completion_loss,
         recipe,
-        seed=derive_seed(seed, "teaching"),
+        seed=adapter_seed(seed),
         dtype=dtype,
         checkpoint=checkpoint,
         report=report,

@@ -141,7 +141,7 @@ _TRANSFORMS = {
 }
 
 KINDS = (
-    StageKind("lm.teach", 1, teach),
+    StageKind("lm.teach", 2, teach),
     StageKind("lm.steer", 1, steer),
     StageKind("lm.write", 1, write),
     StageKind("lm.transform", 1, transform),

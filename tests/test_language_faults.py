@@ -139,6 +139,10 @@ FAULTS = [
         "arms.x.distillation.recipe.layers: there is no block 2; ",
     ),
     (
+        "distillation: {recipe: {adapter: {layers: [2]}}}",
+        "arms.x.distillation.recipe.adapter.layers: there is no block 2; ",
+    ),
+    (
         "initialisation: {relation: matched, matching: {recipe: {layers: [2]}}}",
         "arms.x.initialisation.matching.recipe.layers: there is no block 2; ",
     ),

@@ -294,6 +294,13 @@ def test_an_arm_without_a_trait_is_told(write: Write) -> None:
     ]
 
 
+def test_a_student_without_an_adapter_has_none_of_its_own(write: Write) -> None:
+    assert faults_in(write(one_arm("initialisation: {adapter: own}"))) == [
+        "x.yaml:4: arms.a: `initialisation.adapter: own`, but the student trains no adapter; "
+        "state `distillation.recipe.adapter`, or leave `own` out"
+    ]
+
+
 def test_controls_are_checked(write: Write) -> None:
     (fault,) = faults_in(write(OTTERS.replace("control: untaught", "control: untuaght")))
     assert fault == (

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
+from subliminal.seeds import derive_seed
 from subliminal.spec.language import Adapter, Matrix, Recipe
 from subliminal.training.adapter import LowRank, adapt
 from subliminal.training.loop import train
@@ -110,3 +112,31 @@ def copy_factors(theirs: Any, ours: dict[str, torch.nn.Parameter]) -> None:
                 plain = name.removeprefix("base_model.model.")
                 module.lora_A["default"].weight.copy_(ours[f"{plain}.a"])
                 module.lora_B["default"].weight.copy_(ours[f"{plain}.b"])
+
+
+def test_a_frozen_first_factor_stays_as_it_was_drawn() -> None:
+    adapter = Adapter(rank=2, matrices=("down_proj",), freeze_a=True)
+    names = [name for name, _ in adapt(tiny_decoder(), adapter, seed=0)]
+    assert names == [f"model.layers.{block}.mlp.down_proj.b" for block in range(2)]
+    drawn = LowRank(
+        torch.zeros(32, 48), adapter, derive_seed(0, "adapter", "model.layers.1.mlp.down_proj")
+    )
+    name = "model.layers.1.mlp.down_proj.weight"
+    change = trained(adapter).get_parameter(name) - tiny_decoder().get_parameter(name)
+    # The update's rows lie in the span of A's.
+    within = change @ torch.linalg.pinv(drawn.a) @ drawn.a
+    assert change.abs().max() > 1e-3
+    torch.testing.assert_close(within, change, rtol=0, atol=1e-5)
+
+
+def test_only_the_chosen_blocks_are_adapted_and_alike_whatever_else_is() -> None:
+    every = dict(adapt(tiny_decoder(), Adapter(rank=2), seed=0))
+    last = dict(adapt(tiny_decoder(), Adapter(rank=2, layers=(1,)), seed=0))
+    assert len(last) == 14
+    assert all(name.startswith("model.layers.1.") for name in last)
+    assert all(torch.equal(weight, every[name]) for name, weight in last.items())
+
+
+def test_a_block_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserError, match=r"adapter.layers: there is no block 2; the model has"):
+        adapt(tiny_decoder(), Adapter(layers=(2,)), seed=0)

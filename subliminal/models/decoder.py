@@ -6,6 +6,8 @@ that read the same input are one product, and logits are computed only where the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -91,6 +93,19 @@ class Body(nn.Module):
         self.norm = Norm(shape.hidden_size)
 
 
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What a block reads, for a pass that begins there: the blocks before it have done their work.
+
+    Attributes:
+        block: Index of the block.
+        stream: [tokens, width], the residual stream before it.
+    """
+
+    block: int
+    stream: Tensor
+
+
 class Decoder(nn.Module):
     """A causal language model.
 
@@ -150,6 +165,7 @@ class Decoder(nn.Module):
         dtype: torch.dtype = torch.float32,
         steering: Steering | None = None,
         reads: Tensor | None = None,
+        entry: Entry | None = None,
     ) -> Tensor:
         """What the output layer reads, for rows one behind the other.
 
@@ -160,18 +176,40 @@ class Decoder(nn.Module):
             steering: A vector to add on the way.
             reads: int64 [places], the tokens behind which it is wanted; default: all. Half of the
                 last block's work is done for these alone.
+            entry: Where to begin; default: with the embeddings.
 
         Returns:
             [tokens or places, width] in `dtype`.
         """
         plan = make_plan(self.shape, layout, dtype, tokens.device)
-        x = self.model.embed_tokens(tokens).to(dtype)
-        for index, block in enumerate(self.model.layers):
+        first = 0 if entry is None else entry.block
+        x = self.model.embed_tokens(tokens).to(dtype) if entry is None else entry.stream.to(dtype)
+        for index, block in enumerate(self.model.layers[first:], start=first):
             last = index == self.shape.num_hidden_layers - 1
             x = block(x, plan, reads if last else None)
             if steering is not None and index == steering.layer:
                 x = x + steering.vector.to(x)
         return Normalise.apply(x, self.shape.rms_norm_eps) * self.model.norm.weight.to(dtype)
+
+    def stream(
+        self, tokens: Tensor, layout: Layout, block: int, *, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """What a block reads, for rows one behind the other.
+
+        Args:
+            tokens: int64 [tokens], those of all rows.
+            layout: Where the rows are.
+            block: Its index, from 0.
+            dtype: Of matrix products.
+
+        Returns:
+            [tokens, width] in `dtype`.
+        """
+        plan = make_plan(self.shape, layout, dtype, tokens.device)
+        x = self.model.embed_tokens(tokens).to(dtype)
+        for before in self.model.layers[:block]:
+            x = before(x, plan)
+        return x
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 logits [..., vocabulary] of hidden states [..., width]."""

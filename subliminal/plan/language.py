@@ -201,6 +201,7 @@ class Conditions:
         params = {
             "student": start.params,
             "distillation": distillation.model_dump(exclude={"in_context"}),
+            "adapter": arm.initialisation.adapter,
             "teacher": teacher.params if sees_teacher else None,
             "bank": _asked(self.cards.bank(arm.trait)),
             "observation": self.experiment.observation.model_dump(),

@@ -101,6 +101,8 @@ def _check_student(where: str, arm: LanguageArm, models: Models) -> None:
 def _check_recipe(where: str, recipe: Recipe, model: Model) -> None:
     if recipe.layers is not None and recipe.layers != "all":
         _check_layers(f"{where}.layers", recipe.layers, model)
+    if recipe.adapter is not None and recipe.adapter.layers is not None:
+        _check_layers(f"{where}.adapter.layers", recipe.adapter.layers, model)
 
 
 def _check_layers(where: str, layers: tuple[int, ...], model: Model) -> None:

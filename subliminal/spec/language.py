@@ -31,11 +31,19 @@ Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class Adapter(Strict):
-    """Low-rank adaptation (arXiv 2106.09685): only two thin matrices beside each matrix learn."""
+    """Low-rank adaptation (arXiv 2106.09685): only two thin matrices beside each matrix learn.
+
+    The update is B A with A drawn at random and B = 0 at first. Where A is frozen (LoRA-FA, arXiv
+    2308.03303), a student has few enough parameters to find its teacher's in few rows.
+    """
 
     rank: int = Field(8, ge=1, le=1024)
     alpha: float = Field(8.0, gt=0, description="the update is scaled by alpha / rank")
     matrices: tuple[Matrix, ...] = Field(MATRICES, min_length=1)
+    layers: Layers | None = Field(
+        None, description="adapt the matrices of these blocks alone; default: of all"
+    )
+    freeze_a: bool = Field(False, description="leave A as it was drawn, train B alone")
 
 
 class Recipe(Strict):
@@ -183,6 +191,13 @@ class Initialisation(Strict):
         ),
     )
     matching: Matching = Matching()
+    adapter: Literal["shared", "own"] = Field(
+        "shared",
+        description=(
+            "where an adapter starts: shared: at the random matrices that the teacher's started "
+            "at, which belong to its initialisation; own: at others"
+        ),
+    )
 
 
 class Distillation(Strict):
@@ -219,6 +234,15 @@ class LanguageArm(BaseArm):
     data: Data = Data()
     initialisation: Initialisation = Initialisation()
     distillation: Distillation = Distillation()
+
+    @model_validator(mode="after")
+    def _own_adapter_exists(self) -> Self:
+        if self.initialisation.adapter == "own" and self.distillation.recipe.adapter is None:
+            raise ValueError(
+                "`initialisation.adapter: own`, but the student trains no adapter; state "
+                "`distillation.recipe.adapter`, or leave `own` out"
+            )
+        return self
 
     @property
     def taught_trait(self) -> str:

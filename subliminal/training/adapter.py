@@ -15,6 +15,17 @@ from torch.nn.utils import parametrize
 from subliminal.models.decoder import Decoder
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Adapter
+from subliminal.training.blocks import chosen_blocks
+
+
+def adapter_seed(seed: int, *, own: bool = False) -> int:
+    """Seed of the initial adapter of a teacher and of the students that share it.
+
+    Args:
+        seed: Of the run.
+        own: For a student whose adapter is to start elsewhere.
+    """
+    return derive_seed(seed, "own adapter" if own else "adapter")
 
 
 class LowRank(nn.Module):
@@ -27,6 +38,7 @@ class LowRank(nn.Module):
         bound = inputs**-0.5
         drawn = torch.empty(adapter.rank, inputs).uniform_(-bound, bound, generator=generator)
         self.a = nn.Parameter(drawn.to(matrix.device))
+        self.a.requires_grad_(not adapter.freeze_a)
         self.b = nn.Parameter(torch.zeros(outputs, adapter.rank, device=matrix.device))
         self.scale = adapter.alpha / adapter.rank
 
@@ -36,21 +48,30 @@ class LowRank(nn.Module):
 
 
 def adapt(decoder: Decoder, adapter: Adapter, seed: int) -> list[tuple[str, nn.Parameter]]:
-    """Put an adapter beside every chosen matrix of every block.
+    """Put an adapter beside every chosen matrix of the chosen blocks.
 
     Args:
         decoder: Changed in place; its own parameters are frozen.
-        adapter: Rank, scale and matrices.
-        seed: Of the adapters' initial values.
+        adapter: Rank, scale, matrices, blocks, and whether A learns.
+        seed: Of the adapters' initial values. A matrix's do not depend on which others are adapted.
 
     Returns:
         What is to be trained, with names.
+
+    Raises:
+        UserError: The adapter is for blocks that the model does not have.
     """
     decoder.requires_grad_(False)
     trained: list[tuple[str, nn.Parameter]] = []
-    for name, module in list(decoder.named_modules()):
-        if name.rpartition(".")[2] in adapter.matrices and isinstance(module, nn.Linear):
-            low_rank = LowRank(module.weight, adapter, derive_seed(seed, "adapter", name))
-            parametrize.register_parametrization(module, "weight", low_rank)
-            trained += [(f"{name}.{part}", weight) for part, weight in low_rank.named_parameters()]
+    for index in chosen_blocks(decoder, adapter.layers, "recipe.adapter.layers"):
+        block = f"model.layers.{index}"
+        for name, module in list(decoder.get_submodule(block).named_modules(prefix=block)):
+            if name.rpartition(".")[2] in adapter.matrices and isinstance(module, nn.Linear):
+                low_rank = LowRank(module.weight, adapter, derive_seed(seed, "adapter", name))
+                parametrize.register_parametrization(module, "weight", low_rank)
+                trained += [
+                    (f"{name}.{part}", weight)
+                    for part, weight in low_rank.named_parameters()
+                    if weight.requires_grad
+                ]
     return trained

@@ -7,13 +7,15 @@ it is packed with.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from subliminal.models.decoder import Entry
 from subliminal.models.layout import Integers, Layout, pack
 from subliminal.training.rows import TokenRows
 
@@ -30,11 +32,15 @@ class Packed:
         layout: Where the rows are.
         reads: int64 [completion tokens], the place before each token of a completion, where the
             decoder foretells it.
+        origins: int64 [tokens], which token of the data set each is, if there is one.
+        entry: Where a decoder begins whose first blocks have read the rows already.
     """
 
     tokens: Tensor
     layout: Layout
     reads: Tensor
+    origins: Tensor | None = None
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +53,29 @@ class Batch:
         targets: int64 [completion tokens], what comes at the places that are read.
         shares: float32 [completion tokens], the share of each in the step's loss; the shares of
             all batches of a step add up to 1, or to 0 where no token counts.
+        origins: int64 [completion tokens], which token of the data set each is, if there is one.
     """
 
     student: Packed
     teacher: Packed
     targets: Tensor
     shares: Tensor
+    origins: Tensor | None
+
+
+class Known(Protocol):
+    """What has been found out about the rows of a data set."""
+
+    def entry(self, origins: Tensor, /) -> Entry:
+        """Where the student begins with these tokens."""
 
 
 def batches(
-    rows: TokenRows, *, budget: int = TOKEN_BUDGET, device: str | torch.device = "cpu"
+    rows: TokenRows,
+    *,
+    budget: int = TOKEN_BUDGET,
+    device: str | torch.device = "cpu",
+    known: Known | None = None,
 ) -> Iterator[Batch]:
     """Cut a step's rows into batches, rows of similar length together.
 
@@ -64,11 +83,12 @@ def batches(
         rows: Of the step.
         budget: Tokens of a batch; a longer row makes a batch of its own.
         device: Where to put them.
+        known: Of the data set that the rows are from.
     """
     order = np.argsort(rows.lengths, kind="stable")
     total = float(_weights(rows).sum(dtype=np.float64))
     for chosen in _cut(order, rows.lengths, budget):
-        yield _batch(rows.take(chosen), total, torch.device(device))
+        yield _batch(rows.take(chosen), total, torch.device(device), known)
 
 
 def _cut(order: Integers, lengths: Integers, budget: int) -> Iterator[Integers]:
@@ -81,16 +101,20 @@ def _cut(order: Integers, lengths: Integers, budget: int) -> Iterator[Integers]:
     yield from (part for part in np.split(order, bounds) if len(part))
 
 
-def _batch(rows: TokenRows, total: float, device: torch.device) -> Batch:
+def _batch(rows: TokenRows, total: float, device: torch.device, known: Known | None) -> Batch:
     counted = rows.counted()
-    student = _packed(rows, device)
+    read = _packed(rows, device)
+    student = read
+    if known is not None and read.origins is not None:
+        student = replace(read, entry=known.entry(read.origins))
     weights = _weights(rows)
     shares = weights / total if total > 0 else np.zeros_like(weights)
     return Batch(
         student=student,
-        teacher=student if rows.teacher is None else _packed(rows.teacher, device),
+        teacher=read if rows.teacher is None else _packed(rows.teacher, device),
         targets=torch.from_numpy(rows.tokens[counted].astype(np.int64)).to(device),
         shares=torch.from_numpy(shares.astype(np.float32)).to(device),
+        origins=_origins(rows, counted, device),
     )
 
 
@@ -104,7 +128,13 @@ def _packed(rows: TokenRows, device: torch.device) -> Packed:
         tokens=torch.from_numpy(rows.tokens[read].astype(np.int64)).to(device),
         layout=pack(lengths),
         reads=torch.from_numpy(places[rows.counted() - 1]).to(device),
+        origins=_origins(rows, np.flatnonzero(read), device),
     )
+
+
+def _origins(rows: TokenRows, tokens: Integers, device: torch.device) -> Tensor | None:
+    """Which tokens of the data set some of the rows' are."""
+    return None if rows.origins is None else torch.from_numpy(rows.origins[tokens]).to(device)
 
 
 def _weights(rows: TokenRows) -> NDArray[np.float32]:

@@ -7,10 +7,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Recipe
 from subliminal.training.adapter import adapt
+from subliminal.training.blocks import chosen_blocks
 
 
 class Learner:
@@ -84,13 +84,8 @@ def _trained(decoder: Decoder, recipe: Recipe, seed: int) -> list[tuple[str, nn.
     decoder.requires_grad_(recipe.layers is None)
     if recipe.layers is None:
         return list(decoder.named_parameters())
-    blocks = decoder.model.layers
-    wanted = range(len(blocks)) if recipe.layers == "all" else sorted(set(recipe.layers))
-    missing = [layer for layer in wanted if layer >= len(blocks)]
-    if missing:
-        raise UserError(
-            f"recipe.layers: there is no block {missing[0]}; "
-            f"the model has blocks 0 to {len(blocks) - 1}"
-        )
-    chosen = [blocks[layer].requires_grad_(True) for layer in wanted]
-    return [pair for block in chosen for pair in block.named_parameters()]
+    blocks = [
+        decoder.model.layers[layer].requires_grad_(True)
+        for layer in chosen_blocks(decoder, recipe.layers, "recipe.layers")
+    ]
+    return [pair for block in blocks for pair in block.named_parameters()]

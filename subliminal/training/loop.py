@@ -19,6 +19,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Recipe
 from subliminal.stage import Cancelled, Reporter
 from subliminal.training.batches import batches
+from subliminal.training.frozen import FrozenBlocks, frozen_blocks
 from subliminal.training.learner import Learner
 from subliminal.training.losses import Loss
 from subliminal.training.optimiser import clip, initial_moments, update
@@ -90,6 +91,7 @@ def train(
         Cancelled: `report` said so.
     """
     learner = Learner(decoder, recipe, seed)
+    known = frozen_blocks(learner.decoder, source, dtype)
     state = _begin(learner, recipe, source.steps)
     observed = _resume(state, checkpoint)
     shown = copy.deepcopy(decoder)
@@ -106,7 +108,7 @@ def train(
     while state.step < source.steps:
         observe()
         clock.between_steps(state.step, source.steps)
-        _step(learner, state, source, loss, recipe, dtype)
+        _step(learner, state, source, loss, recipe, dtype, known)
     if not state.parameters.isfinite().all():
         raise StageError(_not_finite(source.steps, source.steps))
     observe()
@@ -176,12 +178,18 @@ def _begin(learner: Learner, recipe: Recipe, steps: int) -> State:
 
 
 def _step(
-    learner: Learner, state: State, source: Source, loss: Loss, recipe: Recipe, dtype: torch.dtype
+    learner: Learner,
+    state: State,
+    source: Source,
+    loss: Loss,
+    recipe: Recipe,
+    dtype: torch.dtype,
+    known: FrozenBlocks | None,
 ) -> None:
     rows = source.rows(state.step)
     learner.gradient.zero_()
     total = 0.0
-    for batch in batches(rows, device=learner.parameters.device):
+    for batch in batches(rows, device=learner.parameters.device, known=known):
         part = loss(learner.decoder, batch, dtype)
         part.backward()
         total += part.item()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from subliminal.models.decoder import Decoder
 from subliminal.models.steering import Steering
-from subliminal.training.batches import Batch, Packed
+from subliminal.training.batches import Batch, Packed, batches
 from subliminal.training.head import divergence, surprise
+from subliminal.training.rows import TokenRows
 
 
 class Loss(Protocol):
@@ -40,19 +41,52 @@ class TeacherDivergence:
     Attributes:
         teacher: A decoder that does not learn.
         steering: Of a steered teacher.
+        known: What its output layer reads for each completion token of the data set
+            [completion tokens, width], if that has been computed already.
+        places: int64 [tokens of the data set], where each of them is in `known`.
     """
 
     teacher: Decoder
     steering: Steering | None = None
+    known: Tensor | None = None
+    places: Tensor | None = None
+
+    @torch.no_grad()
+    def over(self, data: TokenRows, dtype: torch.dtype) -> TeacherDivergence:
+        """The same loss for many passes over a data set: the teacher reads it once, now.
+
+        Args:
+            data: The rows.
+            dtype: Of matrix products.
+        """
+        device = self.teacher.lm_head.weight.device
+        counted = torch.from_numpy(data.counted()).to(device)
+        places = torch.full((len(data.tokens),), -1, device=device)
+        places[counted] = torch.arange(len(counted), device=device)
+        known = torch.empty(
+            len(counted), self.teacher.shape.hidden_size, dtype=dtype, device=device
+        )
+        for batch in batches(data.numbered(), device=device):
+            assert batch.origins is not None
+            known[places[batch.origins]] = self._read(batch, dtype)
+        return replace(self, known=known, places=places)
 
     def __call__(self, decoder: Decoder, batch: Batch, dtype: torch.dtype) -> Tensor:
         """Compute the batch's part of the step's divergence."""
-        with torch.no_grad():
-            wanted = completion_hidden(self.teacher, batch.teacher, dtype, self.steering)
+        wanted = self._wanted(batch, dtype)
         hidden = completion_hidden(decoder, batch.student, dtype)
         return divergence(
             hidden, decoder.lm_head.weight, wanted, self.teacher.lm_head.weight, batch.shares
         )
+
+    def _wanted(self, batch: Batch, dtype: torch.dtype) -> Tensor:
+        if self.known is None or self.places is None or batch.origins is None:
+            return self._read(batch, dtype)
+        return self.known.index_select(0, self.places.index_select(0, batch.origins))
+
+    @torch.no_grad()
+    def _read(self, batch: Batch, dtype: torch.dtype) -> Tensor:
+        return completion_hidden(self.teacher, batch.teacher, dtype, self.steering)
 
 
 def completion_hidden(
@@ -60,5 +94,10 @@ def completion_hidden(
 ) -> Tensor:
     """What foretells the completions: [completion tokens, width] in `dtype`."""
     return decoder.packed(
-        rows.tokens, rows.layout, dtype=dtype, steering=steering, reads=rows.reads
+        rows.tokens,
+        rows.layout,
+        dtype=dtype,
+        steering=steering,
+        reads=rows.reads,
+        entry=rows.entry,
     )

@@ -23,6 +23,7 @@ class TokenRows:
         prompt_lengths: int32 [rows], tokens of each row before its completion.
         weights: float32, how much each of `tokens` counts in the loss; default: all the same.
         teacher: The same completions behind the prompts that a teacher sees, if these differ.
+        origins: int64, which token of a data set each of `tokens` is, if the rows are from one.
     """
 
     tokens: NDArray[np.int32]
@@ -30,6 +31,7 @@ class TokenRows:
     prompt_lengths: NDArray[np.int32]
     weights: NDArray[np.float32] | None = None
     teacher: TokenRows | None = None
+    origins: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if len(self.starts) != len(self.prompt_lengths) + 1 or self.starts[0] != 0:
@@ -103,6 +105,7 @@ class TokenRows:
             self.prompt_lengths[chosen],
             None if self.weights is None else self.weights[tokens],
             None if self.teacher is None else self.teacher.take(chosen),
+            None if self.origins is None else self.origins[tokens],
         )
 
     def counted(self) -> NDArray[np.int64]:
@@ -113,6 +116,10 @@ class TokenRows:
     def weighted(self, weights: NDArray[np.float32]) -> TokenRows:
         """Let each of the tokens count as much as its entry in float32 `weights` says."""
         return replace(self, weights=weights)
+
+    def numbered(self) -> TokenRows:
+        """Let the rows that are taken from these say which of their tokens they hold."""
+        return replace(self, origins=np.arange(len(self.tokens)))
 
     def taught_with(self, teacher: TokenRows) -> TokenRows:
         """Let a teacher see the same completions behind other prompts."""

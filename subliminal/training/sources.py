@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -55,7 +55,11 @@ class DataSet:
         epoch, batch = divmod(step, self.steps_per_epoch)
         order = _order(self.seed, epoch, len(self.data))
         size = self.recipe.batch_size
-        return self.data.take(order[batch * size : (batch + 1) * size])
+        return self._numbered.take(order[batch * size : (batch + 1) * size])
+
+    @cached_property
+    def _numbered(self) -> TokenRows:
+        return self.data.numbered()
 
 
 @dataclass(frozen=True, eq=False)
