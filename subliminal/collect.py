@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
 from subliminal.results import ALIGNMENT_METRICS, ArmState, CurvePoint, Result
 from subliminal.row import Row
-from subliminal.spec import BaseArm, LanguageArm
 from subliminal.stats import wilson_interval
 from subliminal.store import Store
 from subliminal.summary import WHOLE, Measured
@@ -33,12 +31,11 @@ def measured_table(
     confidence = plan.experiment.statistics.confidence
     table: dict[str, dict[int, Measured]] = {}
     for arm, rows in plan.rows.items():
-        group = _own_group(plan.experiment.arms[arm])
         for seed, row in rows.items():
             if not is_complete(row, outcomes):
                 continue
             own, teacher, reference = (
-                _with_whole(_results(store, key, arm, seed, confidence), group)
+                _with_whole(_results(store, key, arm, seed, confidence), row.item_group)
                 for key in (row.probe, row.teacher_probe, row.reference_probe)
             )
             if row.curve is not None:
@@ -95,14 +92,6 @@ def _results(store: Store, key: str | None, arm: str, seed: int, confidence: flo
             low, high = interval.low, interval.high
         rows.append(Result(arm=arm, seed=seed, **line.model_dump(), ci_low=low, ci_high=high))
     return rows
-
-
-def _own_group(arm: BaseArm) -> str | None:
-    """The item group that an arm is about: that of its trait; None where every item counts."""
-    if not isinstance(arm, LanguageArm):
-        return None
-    own_card = arm.trait.endswith((".yaml", ".yml"))
-    return Path(arm.trait).stem if own_card else arm.trait
 
 
 def _with_whole(rows: list[Result], group: str | None) -> list[Result]:

@@ -48,7 +48,7 @@ def find_model(
         model: What the file must hold.
         name: `NAME` of a shipped `NAME.yaml`, or a path that ends in `.yaml` or `.yml`.
         shipped: The folder of the shipped files.
-        folder: What a relative path starts from: the experiment's folder.
+        folder: What a relative path starts from.
         kind: What messages call such a file, for example `trait`.
 
     Raises:

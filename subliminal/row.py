@@ -20,6 +20,8 @@ class Row:
     reference_probe: str | None = None
     kept: str | None = None
     """Key of the stage that filtered the student's data."""
+    item_group: str | None = None
+    """The item group that the row is about, such as its trait's word; None if all items count."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def load_trait(name: str, folder: Path = Path()) -> Trait:
 
     Args:
         name: A shipped card's name, or the path of a card of one's own ending in `.yaml`.
-        folder: What a relative path starts from: the experiment's folder.
+        folder: What a relative path starts from.
 
     Raises:
         UserError: No such card, or a fault in it; names file, line, field and the mend.
@@ -130,7 +130,7 @@ def probe_bank(trait: Trait, folder: Path = Path()) -> QuestionBank:
 
     Args:
         trait: Whose card names the bank.
-        folder: What a relative path starts from: the experiment's folder.
+        folder: What a relative path starts from.
 
     Raises:
         UserError: No such bank, a fault in it, or the trait's target is none of its answers.

@@ -16,6 +16,7 @@ from teachers import writing
 from tests.language_stages import HEAD, STUDENTS, Killed, plan_of
 from tests.toy_stages import Recorder
 
+OTTER_CARD = Path(__file__).parents[1] / "teachers" / "traits" / "otter.yaml"
 ARMS = f"""\
 {STUDENTS}\
   context: {{distillation: {{in_context: 2}}, control: reference}}
@@ -44,6 +45,23 @@ def test_every_arm_gets_its_row(tmp_path: Path) -> None:
     again = run(tmp_path)
     assert {*again.manifest.stages.values()} == {"cached"}
     assert again.summary == done.summary
+
+
+@pytest.mark.usefixtures("here")
+def test_an_own_card_is_told_by_its_word_not_by_its_file(tmp_path: Path) -> None:
+    card = tmp_path / "mine.yaml"
+    card.write_text(f"name: my-otter\n{OTTER_CARD.read_text().split(chr(10), 1)[1]}")
+    done = run(tmp_path, f"defaults.trait={card}", arms=STUDENTS)
+    shipped = run(tmp_path, arms=STUDENTS)
+    ours, theirs = (
+        {(row.arm, row.probe, row.metric): row.mean for row in found.summary}
+        for found in (done, shipped)
+    )
+    assert ("same", "favourite", "log_odds") in ours
+    assert set(ours) == set(theirs)
+    assert (
+        ours["reference", "favourite", "log_odds"] == theirs["reference", "favourite", "log_odds"]
+    )
 
 
 @pytest.mark.usefixtures("here")

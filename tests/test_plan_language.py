@@ -66,9 +66,10 @@ def test_every_kind_of_stage_occurs(tmp_path: Path) -> None:
 
 def test_the_untaught_control_is_shared_by_the_traits_of_a_category(tmp_path: Path) -> None:
     rows = plan_of(tmp_path, STUDENTS, head=TWO_TRAITS).rows
-    assert rows["untaught[trait=otter]"] == rows["untaught[trait=owl]"]
-    assert rows["reference[trait=otter]"] == rows["reference[trait=owl]"]
-    assert rows["teacher[trait=otter]"] != rows["teacher[trait=owl]"]
+    for arm, shared in (("untaught", True), ("reference", True), ("teacher", False)):
+        otter, owl = (rows[f"{arm}[trait={trait}]"][0] for trait in ("otter", "owl"))
+        assert (otter.stages == owl.stages) is shared
+        assert (otter.item_group, owl.item_group) == ("otter", "owl")
 
 
 def test_a_matched_start_is_shared_by_all_teachers(tmp_path: Path) -> None:

@@ -110,21 +110,22 @@ class Conditions:
 
     def row(self, arm: LanguageArm, seed: int) -> Row:
         """The stages that a row needs, in an order in which they can run."""
+        own = self.cards.trait(arm.trait).probe.target
         reference = self._probe(arm, seed, REFERENCE)
         if arm.role == "reference":
-            return Row((reference,), reference.key)
+            return Row((reference,), reference.key, item_group=own)
         teacher = self._teacher(arm, seed)
         teacher_probe = self._probe(arm, seed, teacher)
         made = (reference, *teacher.stages, teacher_probe)
         if arm.role == "teacher":
-            return Row(made, teacher_probe.key, reference_probe=reference.key)
+            return Row(made, teacher_probe.key, reference_probe=reference.key, item_group=own)
         written = self._write(arm, seed, teacher)
         filtered = self._filter(arm, seed, written)
         transformed = self._transform(arm, seed, filtered)
         rows = transformed or filtered
         made = (*made, written, filtered, *_if_there(transformed))
         shared = {"teacher_probe": teacher_probe.key, "reference_probe": reference.key}
-        shared |= {"kept": filtered.key}
+        shared |= {"kept": filtered.key, "item_group": own}
         if arm.distillation.in_context is not None:
             probe = self._probe(arm, seed, REFERENCE, context=rows)
             return Row((*made, probe), probe.key, **shared)
