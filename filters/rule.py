@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ Check = Callable[[Row], list[str]]
 """The reasons against a row; none if it is kept."""
 
 
-class Rule(BaseModel):
+class Rule(BaseModel, ABC):
     """Base of every rule: its fields are its name and its options.
 
     A new rule is one class, known to files and commands wherever it has been imported:
@@ -35,6 +36,6 @@ class Rule(BaseModel):
 
     rule: str
 
+    @abstractmethod
     def check(self) -> Check:
         """Make the function that looks at rows; called once for each filter."""
-        raise NotImplementedError(f"the rule {self.rule} has no check")

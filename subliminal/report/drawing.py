@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Transform
 
@@ -196,6 +197,31 @@ def _split(
 def seed_alpha(count: int) -> float:
     """Opacity of one seed's mark, fainter the more of them lie over each other."""
     return max(0.12, min(0.45, 3 / max(count, 1)))
+
+
+def draw_seeds(
+    axes: Axes, dots: Sequence[tuple[float, float]], look: LineStyle, most: int
+) -> Line2D:
+    """Draw every seed of a line's points as a faint dot.
+
+    Args:
+        axes: Where.
+        dots: Place and value of each.
+        look: Of the line.
+        most: Seeds of the point that has most, which set the dots' opacity.
+    """
+    (drawn,) = axes.plot(
+        [place for place, _ in dots],
+        [value for _, value in dots],
+        linestyle="none",
+        marker="o",
+        markersize=2.3,
+        markeredgecolor="none",
+        color=look.colour,
+        alpha=seed_alpha(most),
+        zorder=2,
+    )
+    return drawn
 
 
 def seed_jitter(index: int) -> float:

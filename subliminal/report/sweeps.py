@@ -18,11 +18,11 @@ from matplotlib.transforms import ScaledTranslation, Transform
 from subliminal.report.drawing import (
     STYLE,
     LineStyle,
+    draw_seeds,
     line_style,
     new_sheet,
     pack,
     scale_x,
-    seed_alpha,
     share_y,
 )
 from subliminal.report.labels import known, metric_label, path_label, path_name, value_text
@@ -147,17 +147,7 @@ def _draw_line(axes: Axes, line: _Series, look: LineStyle, shift: float) -> Erro
         for value in row.per_seed.values()
         if known(value)
     ]
-    (seeds,) = axes.plot(
-        [x for x, _ in dots],
-        [value for _, value in dots],
-        linestyle="none",
-        marker="o",
-        markersize=2.2,
-        markeredgecolor="none",
-        color=look.colour,
-        alpha=seed_alpha(max(len(row.per_seed) for row in line.rows)),
-        zorder=2,
-    )
+    seeds = draw_seeds(axes, dots, look, max(len(row.per_seed) for row in line.rows))
     # Shifted on paper only: the values stay exact, on whatever scale the axis has.
     for artist in drawn.get_children():
         artist.set_transform(_shifted(axes, shift))

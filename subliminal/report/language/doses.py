@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from subliminal.report.drawing import (
     STYLE,
     LineStyle,
+    draw_seeds,
     line_style,
     new_sheet,
     pack,
     scale_x,
-    seed_alpha,
 )
 from subliminal.report.labels import path_label, path_name, value_text
 from subliminal.report.language.effects import Effect
@@ -123,17 +123,7 @@ def _draw_line(axes: Axes, line: DoseLine, look: LineStyle) -> ErrorbarContainer
         for dose, effect in zip(line.doses, line.effects, strict=True)
         for value in effect.by_seed.values()
     ]
-    axes.plot(
-        [dose for dose, _ in dots],
-        [value for _, value in dots],
-        linestyle="none",
-        marker="o",
-        markersize=2.4,
-        markeredgecolor="none",
-        color=look.colour,
-        alpha=seed_alpha(max(len(effect.by_seed) for effect in line.effects)),
-        zorder=2,
-    )
+    draw_seeds(axes, dots, look, max(len(effect.by_seed) for effect in line.effects))
     return axes.errorbar(
         line.doses,
         [mean.estimate for mean in means],
