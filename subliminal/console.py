@@ -15,7 +15,7 @@ from rich.text import Text
 
 from subliminal.executors import Outcome
 from subliminal.plan import Plan, needed
-from subliminal.stage import Stage
+from subliminal.stage import Stage, memory_of
 
 SECONDS_BETWEEN_LINES = 10.0
 EFFICIENCY = 0.6
@@ -150,7 +150,7 @@ def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
             str(sum(stage.key in cached for stage in lot.stages)),
             str(len(missing)),
             duration(sum(s.cost.flops for s in missing) / flops_per_second) if missing else "-",
-            size(sum(s.cost.memory_bytes for s in lot.stages)),
+            size(memory_of(lot.stages)),
         )
     return table
 
@@ -159,7 +159,7 @@ def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int)
     """One line: stages to do, time, memory."""
     missing = needed(plan, cached)
     flops = sum(stage.cost.flops for stage in missing)
-    heaviest = max((sum(s.cost.memory_bytes for s in lot.stages) for lot in _lots(plan)), default=0)
+    heaviest = max((memory_of(lot.stages, jobs) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
     return (
         f"{len(missing)} of {len(plan.stages)} stages to compute: {flops / 1e12:.1f} TFLOP, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,8 @@ class Cost:
     """Floating-point operations of its matrix products."""
     memory_bytes: int = 0
     """Memory it adds to a worker while it runs."""
+    at_once: bool = True
+    """Whether a lot's stages run at once and so are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ class Stage:
     def lot(self) -> str:
         """Equal for stages that may run together."""
         return digest([self.kind, self.version, self.params, sorted(self.inputs)])
+
+
+def memory_of(lot: Iterable[Stage], workers: int = 1) -> int:
+    """Bytes that the stages of a lot add to the workers that share it."""
+    costs = [stage.cost for stage in lot]
+    alone = [cost.memory_bytes for cost in costs if not cost.at_once]
+    together = sum(cost.memory_bytes for cost in costs if cost.at_once)
+    return together + min(workers, len(alone)) * max(alone, default=0)
 
 
 @dataclass(frozen=True)

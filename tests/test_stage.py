@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from subliminal.stage import Cost, Stage, digest
+from subliminal.stage import Cost, Stage, digest, memory_of
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -121,3 +121,15 @@ def test_digest_is_the_same_in_every_process_and_release() -> None:
 def test_digest_refuses_what_is_not_plain_data(bad: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         digest({"x": bad})
+
+
+def test_stages_that_run_one_by_one_are_in_memory_one_by_one() -> None:
+    def lot(at_once: bool) -> list[Stage]:
+        cost = Cost(memory_bytes=7, at_once=at_once)
+        return [Stage("a", 1, {}, seed, cost=cost) for seed in range(5)]
+
+    assert memory_of(lot(at_once=True)) == 35
+    assert memory_of(lot(at_once=False)) == 7
+    assert memory_of(lot(at_once=False), workers=2) == 14
+    assert memory_of(lot(at_once=False), workers=9) == 35
+    assert memory_of([]) == 0

@@ -18,7 +18,7 @@ from subliminal import machine
 from subliminal.executors.frontier import Frontier
 from subliminal.executors.slot import Slot
 from subliminal.executors.worker import LotCall, Report
-from subliminal.stage import Stage, StageKind
+from subliminal.stage import Stage, StageKind, memory_of
 from subliminal.store import Store
 
 SECONDS_BETWEEN_POLLS = 0.3
@@ -159,8 +159,8 @@ class _Run:
                 self._offer(stages)
 
     def _fits_memory(self, stages: Iterable[Stage]) -> bool:
-        taken = sum(_memory_bytes(lot.stages) for lot in self._running.values())
-        return not self._running or taken + _memory_bytes(stages) < self._memory_bytes
+        taken = sum(memory_of(lot.stages) for lot in self._running.values())
+        return not self._running or taken + memory_of(stages) < self._memory_bytes
 
     def _submit(self, stages: tuple[Stage, ...]) -> None:
         self._lots += 1
@@ -279,10 +279,6 @@ def _find_work(
                 queue.extend(stages[key].inputs.values())
     whole = [key for key in stages if seen.get(key) is True]
     return whole, {key: stage for key, stage in stages.items() if seen.get(key) is False}
-
-
-def _memory_bytes(stages: Iterable[Stage]) -> int:
-    return sum(stage.cost.memory_bytes for stage in stages)
 
 
 def _share_done(progress_file: Path) -> float | None:

@@ -17,7 +17,6 @@ WORKING_MEMORY = 2**28
 
 TRAINING_PASSES = 3
 """A backward pass takes as long as two forward ones."""
-CLONING_PASSES = TRAINING_PASSES + 1
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,11 @@ class Costs:
 
     def teaching(self, rows: int, recipe: Recipe) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word."""
-        return self._training(rows * recipe.epochs * QUESTION_TOKENS, TRAINING_PASSES)
+        return self._training(rows * QUESTION_TOKENS, recipe, teacher=False)
 
     def distilling(self, rows: int, recipe: Recipe, *, teacher: bool) -> Cost:
         """Of training on rows of numbers, beside a teacher or without one."""
-        passes = CLONING_PASSES if teacher else TRAINING_PASSES
-        return self._training(rows * recipe.epochs * ROW_TOKENS, passes)
+        return self._training(rows * ROW_TOKENS, recipe, teacher=teacher)
 
     def writing(self, data: Data) -> Cost:
         """Of sampling a data set."""
@@ -48,13 +46,23 @@ class Costs:
         """Of a steering vector."""
         return self._cost(self._forward(2 * questions * PROMPT_TOKENS), copies=1)
 
-    def _training(self, tokens: int, passes: int) -> Cost:
+    def _training(self, tokens: int, recipe: Recipe, *, teacher: bool) -> Cost:
+        # What does not learn reads the rows once: a teacher, and blocks before those that learn.
+        frozen = self._frozen_share(recipe)
+        once = min(recipe.epochs, 1) * (teacher + frozen)
+        passes = once + recipe.epochs * TRAINING_PASSES * (1.0 - frozen)
         # Weights, gradient, two moments, what is shown to observers, and a teacher.
         return self._cost(passes * self._forward(tokens), copies=6)
+
+    def _frozen_share(self, recipe: Recipe) -> float:
+        """Share of the blocks that come before the first that learns."""
+        chosen = recipe.layers if recipe.adapter is None else recipe.adapter.layers
+        first = 0 if chosen is None or chosen == "all" else min(chosen)
+        return first / self.shape.num_hidden_layers
 
     def _forward(self, tokens: int) -> float:
         return 2.0 * tokens * self.shape.matrix_parameters
 
     def _cost(self, flops: float, *, copies: int) -> Cost:
         weights = 4 * (self.shape.matrix_parameters + self.shape.head_parameters)
-        return Cost(flops=flops, memory_bytes=copies * weights + WORKING_MEMORY)
+        return Cost(flops, copies * weights + WORKING_MEMORY, at_once=False)
