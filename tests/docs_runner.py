@@ -130,9 +130,11 @@ class Place:
 
 def plan_of(path: Path) -> Plan:
     """Plan an experiment file; images are those that need no download."""
-    kind = re.search(r"^kind: language$", path.read_text(), re.MULTILINE)
-    is_toy = kind is None and "include" not in path.read_text()
-    return make_plan(load_experiment(path, TOY_DATA if is_toy else ()))
+    return make_plan(load_experiment(path, TOY_DATA if _is_toy(path) else ()))
+
+
+def _is_toy(path: Path) -> bool:
+    return load_experiment(path).kind == "mnist"
 
 
 def _smaller(arguments: Sequence[str]) -> list[str]:
@@ -140,8 +142,7 @@ def _smaller(arguments: Sequence[str]) -> list[str]:
     command, *rest = arguments
     if command not in ("run", "status", "plan"):
         return []
-    text = Path(rest[0]).read_text()
-    if "kind: language" not in text and "include" not in text:
+    if _is_toy(Path(rest[0])):
         overrides: Sequence[str] = TOY_DATA
     else:
         overrides = SMALL if command == "run" and "--dry-run" not in rest else ()
