@@ -18,6 +18,7 @@ from subliminal.report.language.matrix import item_values, matrix_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
+from subliminal.results import CurvePoint
 from subliminal.summary import WHOLE
 from tests.drawn import error_bars, legend_labels, xs, ys
 from tests.synthetic_language_run import ANIMALS, SHIFT, language_run
@@ -192,6 +193,19 @@ def test_transfer_is_less_the_control_at_the_same_step(small: LanguageRun) -> No
     assert ys(thick[0]) == pytest.approx([e.mean.estimate for e in same.effects.values()])
     # A thin line for each trait.
     assert len([line for line in axes.lines if line.get_linewidth() == 0.4]) == 3
+
+
+def test_transfer_matches_the_ends_of_curves_that_are_of_unequal_length(small: LanguageRun) -> None:
+    def shorter(point: CurvePoint) -> CurvePoint:
+        late = point.arm == "same[trait=owl]" and point.seed == 1 and point.step == 560
+        return point.model_copy(update={"step": 551}) if late else point
+
+    data = replace(small.data, curves=[shorter(point) for point in small.data.curves])
+    run = replace(small, data=data)
+    (line,), (before,) = (transfer_lines(each, each.compared[:1]) for each in (run, small))
+    # Nine students, one of them nine steps shorter.
+    assert list(line.effects) == [0, 10, 30, 100, 300, 559]
+    assert line.effects[559].mean == before.effects[560].mean
 
 
 def test_transfer_leaves_out_steps_that_the_control_lacks(small: LanguageRun) -> None:

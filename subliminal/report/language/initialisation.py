@@ -121,11 +121,11 @@ def _draw_panel(axes: Axes, panel: _Panel, traits: Sequence[str]) -> None:
         axes.axvline(students - 0.5, color="0.6", linewidth=0.6, linestyle=":")
         axes.annotate(
             "controls less reference",
-            (students - 0.5, 1.0),
+            (students - 0.5, 0.0),
             xycoords=("data", "axes fraction"),
-            xytext=(3, -1),
+            xytext=(3, 2),
             textcoords="offset points",
-            va="top",
+            va="bottom",
             fontsize=7,
             color="0.4",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib import style
@@ -31,7 +31,8 @@ from subliminal.samples import difference_of
 MOST_TRAIT_LINES = 120
 """Thin lines in a panel; with more of them none are drawn, as they would cover the means."""
 
-BySeedAndStep = Mapping[tuple[int, int], float]
+BySeedAndPoint = Mapping[tuple[int, int], float]
+"""(Seed, point of the curve counted from 0) -> value there."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,11 @@ class TransferLine:
     target: str
     """What its students learn from; the scales of tokens and logits differ too much to share."""
     effects: Mapping[int, Effect]
-    """Step -> difference there; the steps at which every trait and its control were measured."""
+    """Step -> difference there; points of the curves at which every trait and control was measured.
+
+    Students of different rows take a few steps more or less, so that points are matched by their
+    place in the curve and stand at their mean step.
+    """
 
 
 def transfer_lines(
@@ -55,8 +60,8 @@ def transfer_lines(
         variants: Students with controls.
         metric: A metric of the curves.
     """
-    values = _own_values(run, metric)
-    lines = (_line(run, variant, values) for variant in variants)
+    curves = _curves_of(run, metric)
+    lines = (_line(run, variant, curves) for variant in variants)
     return [line for line in lines if line.effects]
 
 
@@ -141,37 +146,58 @@ def _trait_lines(line: TransferLine) -> dict[str, list[float]]:
     }
 
 
-def _line(
-    run: LanguageRun, variant: Variant, values: Callable[[str, str], BySeedAndStep]
-) -> TransferLine:
+def _line(run: LanguageRun, variant: Variant, curves: _Curves) -> TransferLine:
     arms = run.data.manifest.arms
     per_trait: dict[str, dict[tuple[int, int], float]] = {}
+    steps: dict[int, list[int]] = {}
     for trait, arm in variant.arms.items():
-        own, other = values(arm, trait), values(control_of(arm, arms) or "", trait)
-        common = own.keys() & other.keys()
-        per_trait[trait] = {place: difference_of(own[place], other[place]) for place in common}
-    measured = {trait: found for trait, found in per_trait.items() if found}
-    steps = [{step for _, step in found} for found in measured.values()]
+        control = control_of(arm, arms) or ""
+        for seed in run.data.manifest.seeds:
+            own, other = (curves.get((name, trait, seed), {}) for name in (arm, control))
+            for place, step, beside in _pairs(own, other):
+                difference = difference_of(own[step], other[beside])
+                per_trait.setdefault(trait, {})[seed, place] = difference
+                steps.setdefault(place, []).append(step)
+    places = [{place for _, place in found} for found in per_trait.values()]
     effects = {
-        step: effect_of({t: _at(step, found) for t, found in measured.items()}, run.confidence)
-        for step in sorted(set.intersection(*steps) if steps else ())
+        round(_mean(steps[place])): effect_of(
+            {trait: _at(place, found) for trait, found in per_trait.items()}, run.confidence
+        )
+        for place in sorted(set.intersection(*places) if places else ())
     }
     known_effects = {step: effect for step, effect in effects.items() if effect.is_known}
     return TransferLine(variant.label, run.target(variant), known_effects)
 
 
-def _at(step: int, values: BySeedAndStep) -> dict[int, float]:
-    return {seed: value for (seed, at), value in values.items() if at == step}
+def _pairs(own: Iterable[int], other: Collection[int]) -> Iterator[tuple[int, int, int]]:
+    """Place in a student's curve, its step there, and its control's step.
+
+    Curves of as many points are matched point by point, others where they have the same steps.
+    """
+    steps = sorted(own)
+    partners = dict(zip(steps, sorted(other), strict=True)) if len(steps) == len(other) else {}
+    for place, step in enumerate(steps):
+        beside = partners.get(step, step)
+        if beside in other:
+            yield place, step, beside
 
 
-def _own_values(run: LanguageRun, metric: str) -> Callable[[str, str], BySeedAndStep]:
-    """Arm and trait -> the values of that trait in the arm's curves."""
-    found: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
+def _at(place: int, values: BySeedAndPoint) -> dict[int, float]:
+    return {seed: value for (seed, at), value in values.items() if at == place}
+
+
+_Curves = Mapping[tuple[str, str, int], Mapping[int, float]]
+"""(Arm, trait, seed) -> step -> the trait's value there."""
+
+
+def _curves_of(run: LanguageRun, metric: str) -> _Curves:
+    """The curves of every arm, taken apart by trait and seed."""
+    curves: dict[tuple[str, str, int], dict[int, float]] = {}
     for point in run.data.curves:
         if point.metric == metric and known(point.value):
-            values = found.setdefault((point.arm, point.item_group), {})
-            values[point.seed, point.step] = point.value
-    return lambda arm, trait: found.get((arm, trait), {})
+            curve = curves.setdefault((point.arm, point.item_group, point.seed), {})
+            curve[point.step] = point.value
+    return curves
 
 
 def _by_target(lines: Iterable[TransferLine]) -> dict[str, list[TransferLine]]:
