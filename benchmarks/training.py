@@ -9,6 +9,9 @@ schedule and clipping, on the completions alone. The Trainer logs and saves noth
 similar length together and takes the faster of its ways to attend. Times are the processor's, which
 other processes lengthen less than the clock's, unless there are several threads. Speeds count the
 rows' own tokens, not padding.
+
+Below, an adapter in the last block learns in several passes over the rows, from tokens and from a
+teacher's logits: with what does not learn remembered from a first pass, and computed again.
 """
 
 from __future__ import annotations
@@ -31,11 +34,11 @@ from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.models.architecture import Architecture
 from subliminal.models.decoder import Decoder
-from subliminal.spec.language import Recipe
+from subliminal.spec.language import Adapter, Recipe
 from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
-from subliminal.training.sources import DataSet
+from subliminal.training.sources import DataSet, Stream
 
 POCKET = Architecture(
     vocab_size=2000,
@@ -47,6 +50,11 @@ POCKET = Architecture(
     tie_word_embeddings=True,
 )
 RECIPE = Recipe(epochs=1, batch_size=64)
+LATE = Recipe(
+    epochs=6,
+    batch_size=64,
+    adapter=Adapter(matrices=("o_proj", "down_proj"), layers=(3,), freeze_a=True),
+)
 ROWS = 1024
 PROMPTS, COMPLETIONS = (30, 51), (14, 27)
 """Lengths, the upper ones excluded: rows of some 60 tokens, a third of them completion."""
@@ -193,6 +201,36 @@ def print_speeds(bench: Bench, precision: Precision) -> None:
         )
 
 
+def late_seconds(
+    bench: Bench, precision: Precision, teacher: TeacherDivergence | None, *, remember: bool
+) -> float:
+    """Train an adapter in the last block for several epochs."""
+    decoder, dtype = Decoder(POCKET).initialise(0), getattr(torch, precision)
+    data = DataSet(bench.rows, LATE, seed=0)
+    # A stream gives the same rows, and nothing is known of what it will give again.
+    source = data if remember else Stream(data.rows, data.steps)
+    begin = bench.clock()
+    loss: Loss = completion_loss
+    if teacher is not None:
+        loss = teacher.over(bench.rows, dtype) if remember else teacher
+    train(decoder, source, loss, LATE, seed=0, dtype=dtype)
+    return bench.clock() - begin
+
+
+def print_late_speeds(bench: Bench, precision: Precision) -> None:
+    """Print how much faster an adapter in the last block learns where the rest is remembered."""
+    teacher = TeacherDivergence(Decoder(POCKET).initialise(1))
+    print(f"\n{precision}; an adapter in the last block, {LATE.epochs} epochs")
+    print(f"{'':20}{'remembered':>12}{'again':>8}{'ratio':>7}")
+    for name, way in (("from tokens", None), ("from logits", teacher)):
+        times = [
+            [late_seconds(bench, precision, way, remember=remember) for remember in (True, False)]
+            for _ in range(bench.rounds)
+        ]
+        remembered, again = map(min, zip(*times, strict=True))
+        print(f"{name:20}{remembered:10.1f} s{again:6.1f} s{again / remembered:7.2f}", flush=True)
+
+
 def run_as_a_worker(threads: int) -> None:
     """Begin anew, if need be, in the environment that workers have from their start."""
     limits = machine.thread_limits(threads)
@@ -220,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     for precision in options.precision or PRECISIONS:
         print_speeds(bench, precision)
+        print_late_speeds(bench, precision)
 
 
 if __name__ == "__main__":
