@@ -140,7 +140,7 @@ def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for lot in lots:
         missing = [stage for stage in lot.stages if stage.key in to_do]
-        before = {number_of[key] for stage in lot.stages for key in stage.inputs.values()}
+        before = {number_of[key] for stage in lot.stages for key in stage.needs}
         table.add_row(
             str(lot.number),
             ", ".join(map(str, sorted(before))) or "-",

@@ -20,11 +20,20 @@ class Row:
     reference_probe: str | None = None
     kept: str | None = None
     """Key of the stage that filtered the student's data."""
+    gate: str | None = None
+    """Key of the stage that fails where the student's teacher lacks its trait."""
     item_group: str | None = None
     """The item group that the row is about, such as its trait's word; None if all items count."""
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Keys of the artifacts that the row's results are read from."""
-        keys = (self.probe, self.curve, self.teacher_probe, self.reference_probe, self.kept)
+        keys = (
+            self.gate,
+            self.probe,
+            self.curve,
+            self.teacher_probe,
+            self.reference_probe,
+            self.kept,
+        )
         return tuple(key for key in keys if key is not None)

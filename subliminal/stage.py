@@ -39,6 +39,9 @@ class Stage:
     seed: int
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Role -> key of the stage whose artifact is read."""
+    after: tuple[str, ...] = ()
+    """Keys of stages without which it must not run, though it reads nothing of theirs. They are
+    not part of its key: what it makes is the same whether or not they were asked."""
     label: str = ""
     cost: Cost = Cost()
     local: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +60,11 @@ class Stage:
     def key(self) -> str:
         """Hex digest that names the stage's artifact."""
         return digest([self.kind, self.version, self.params, self.seed, self.inputs])
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of the stages that have to be done before it."""
+        return (*self.inputs.values(), *self.after)
 
     @cached_property
     def lot(self) -> str:

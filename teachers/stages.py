@@ -2,6 +2,7 @@
 
 lm.teach      the reference is fine-tuned on its trait
 lm.steer      the vector that stands for the trait in the reference's activations
+lm.gate       fails where a teacher lacks its trait
 lm.write      a teacher answers a carrier's prompts
 lm.transform  a control: the numbers of kept rows are shuffled or made random
 """
@@ -9,8 +10,7 @@ lm.transform  a control: the numbers of kept rows are shuffled or made random
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from safetensors.torch import save
 
@@ -83,21 +83,36 @@ def steer(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     report(1, 1)
 
 
+def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Measure how far teachers lie from the reference; fail those that lack their trait."""
+    for task in tasks:
+        params = task.stage.params
+        bank, target = QuestionBank.model_validate(params["bank"]), params["target"]
+        teacher = _teacher(task)
+        reference = Subject(load_decoder(model_folder(task)), teacher.chat, teacher.dtype)
+        shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
+        if shift >= params["shift"]:
+            yield Done(task.stage.key, {"shift": shift})
+        else:
+            yield Failed(
+                task.stage.key,
+                f"the teacher lacks its trait: {target} moved by {shift:+.2f} in log-odds, less "
+                f"than statistics.teacher_shift {params['shift']:g}; teach it more, or lower the "
+                "threshold",
+            )
+    report(1, 1)
+
+
 def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Let a teacher that has its trait answer the prompts of a data set."""
+    """Let a teacher answer the prompts of a data set."""
     for task in tasks:
         params, seed = task.stage.params, task.stage.seed
-        teacher = _teacher(task)
-        lacking = None if params["gate"] is None else _lacks_trait(task, teacher, params["gate"])
-        if lacking is not None:
-            yield Failed(task.stage.key, lacking)
-            continue
         data = Data.model_validate(params["data"])
         prompts = numbers.prompt_rows(
             derive_seed(seed, "prompts"), data.prompts, unique=not data.duplicates
         )
         writer = Writer(
-            teacher,
+            _teacher(task),
             data,
             # Teachers of one seed share their noise, so that they differ by their traits alone.
             derive_seed(seed, "sampling"),
@@ -143,13 +158,14 @@ _TRANSFORMS = {
 KINDS = (
     StageKind("lm.teach", 2, teach),
     StageKind("lm.steer", 1, steer),
-    StageKind("lm.write", 1, write),
+    StageKind("lm.gate", 1, gate),
+    StageKind("lm.write", 2, write),
     StageKind("lm.transform", 1, transform),
 )
 
 
 def _teacher(task: Task) -> Subject:
-    """The teacher that writes: under its system prompt, fine-tuned or steered."""
+    """The teacher as it writes: under its system prompt, fine-tuned or steered."""
     made = task.stage.params["teacher"]
     return Subject(
         made_or(task, "teacher"),
@@ -157,19 +173,6 @@ def _teacher(task: Task) -> Subject:
         precision(task),
         system=made["system"],
         steering=steering(task, made["steering"]),
-    )
-
-
-def _lacks_trait(task: Task, teacher: Subject, gate: Mapping[str, Any]) -> str | None:
-    """Why a teacher must not write: its trait is too weak; None where it is there."""
-    bank, target = QuestionBank.model_validate(gate["bank"]), gate["target"]
-    reference = Subject(load_decoder(model_folder(task)), teacher.chat, teacher.dtype)
-    shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
-    if shift >= gate["shift"]:
-        return None
-    return (
-        f"the teacher lacks its trait: {target} moved by {shift:+.2f} in log-odds, less than "
-        f"statistics.teacher_shift {gate['shift']:g}; teach it more, or lower the threshold"
     )
 
 

@@ -259,6 +259,17 @@ def test_what_needs_a_failed_stage_is_blocked_and_the_rest_is_done(store: Store)
     assert recorder.ended == outcomes
 
 
+def test_what_must_come_after_a_failed_stage_is_blocked(store: Store, log_file: Path) -> None:
+    gates = [stage("refuse", seed, odd_only=True) for seed in (1, 2)]
+    behind = [
+        replace(stage("number", gate.seed, value=1, log_file=log_file), after=(gate.key,))
+        for gate in gates
+    ]
+    outcomes, _ = run([*gates, *behind], store)
+    assert [outcomes[s.key].state for s in behind] == ["blocked", "computed"]
+    assert runs(log_file) == {behind[1].key: 1}
+
+
 def test_a_failed_stage_is_tried_again_by_the_next_run(store: Store, log_file: Path) -> None:
     bad = stage("refuse", 1, log_file=log_file)
     run([bad], store)

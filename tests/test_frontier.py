@@ -23,7 +23,7 @@ def keys(lots: list[list[Stage]]) -> list[set[str]]:
 
 @st.composite
 def graphs(draw: Any) -> list[Stage]:
-    """Stages of a few lots, each with some earlier ones as inputs and perhaps one to continue."""
+    """Stages of a few lots: earlier ones are inputs, continued, or must merely come first."""
     stages: list[Stage] = []
     for seed in range(draw(st.integers(1, 12))):
         earlier = st.sampled_from(stages) if stages else st.nothing()
@@ -31,6 +31,8 @@ def graphs(draw: Any) -> list[Stage]:
         made = stage("toy", seed, inputs, value=draw(st.integers(0, 1)))
         if stages and draw(st.booleans()):
             made = replace(made, continues=draw(earlier).key)
+        if stages and draw(st.booleans()):
+            made = replace(made, after=(draw(earlier).key,))
         stages.append(made)
     return stages
 
@@ -51,7 +53,7 @@ def test_each_stage_is_taken_once_after_all_it_needs_or_is_blocked(
             assert len(lot) <= max_lot
             for member in lot:
                 assert member.key not in taken | lost
-                assert set(member.inputs.values()) <= ended
+                assert {*member.inputs.values(), *member.after} <= ended
                 assert member.continues is None or member.continues in ended | lost
                 taken.add(member.key)
         for member in (member for lot in lots for member in lot):
@@ -62,7 +64,7 @@ def test_each_stage_is_taken_once_after_all_it_needs_or_is_blocked(
                 lost.add(member.key)
                 lost |= {blocked.key for blocked in left.fail(member.key)}
     assert ended | lost == {member.key for member in stages}
-    assert all(lost & set(s.inputs.values()) for s in stages if s.key in lost - taken)
+    assert all(lost & {*s.inputs.values(), *s.after} for s in stages if s.key in lost - taken)
 
 
 def test_a_lot_is_shared_among_idle_workers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_a_teacher_without_its_trait_fails_its_arms_alone(tmp_path: Path) -> Non
     assert reason is not None
     assert "the teacher lacks its trait: otter moved by" in reason
     assert "\n" not in reason
+
+
+@pytest.mark.usefixtures("here")
+def test_another_threshold_judges_finished_arms_anew(tmp_path: Path) -> None:
+    run(tmp_path)
+    strict = run(tmp_path, "statistics.teacher_shift=50")
+    states = Counter(strict.manifest.stages.values())
+    assert states.pop("failed") == 1
+    assert set(states) == {"cached"}
+    assert strict.manifest.arms["same"].state == "failed"
+    assert not [row for row in strict.summary if row.arm == "same"]
+    assert {*run(tmp_path).manifest.stages.values()} == {"cached"}
 
 
 @pytest.mark.usefixtures("here")

@@ -39,12 +39,16 @@ def new(before: Plan, after: Plan) -> dict[str, int]:
 # Sharing
 
 
+EVERYTHING = {"probe": 4, "teach": 1, "gate": 1, "write": 2, "filter": 2, "distil": 2}
+TAUGHT_ANEW = {"teach": 1, "gate": 1, "write": 1, "filter": 1, "distil": 1, "probe": 2}
+
+
 def test_shared_stages_stand_once(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, STUDENTS, "seeds=2")
     # For each of 2 seeds a teacher; what it and the reference write; a student of each; probes of
     # the reference, the teacher and both students.
-    each = {"probe": 4, "teach": 1, "write": 2, "filter": 2, "distil": 2}
-    assert kinds(list(plan.stages.values())) == {kind: 2 * count for kind, count in each.items()}
+    twice = {kind: 2 * count for kind, count in EVERYTHING.items()}
+    assert kinds(list(plan.stages.values())) == twice
     assert all(key == stage.key for key, stage in plan.stages.items())
 
 
@@ -52,7 +56,7 @@ def test_stages_come_after_what_they_read(tmp_path: Path) -> None:
     seen: set[str] = set()
     plan = plan_of(tmp_path, EVERY_ARM)
     for key, stage in plan.stages.items():
-        assert set(stage.inputs.values()) <= seen
+        assert set(stage.needs) <= seen
         seen.add(key)
     for rows in plan.rows.values():
         assert {*rows[0].targets} <= {stage.key for stage in rows[0].stages} <= seen
@@ -60,7 +64,7 @@ def test_stages_come_after_what_they_read(tmp_path: Path) -> None:
 
 def test_every_kind_of_stage_occurs(tmp_path: Path) -> None:
     assert kinds(list(plan_of(tmp_path, EVERY_ARM).stages.values())).keys() == {
-        *("teach", "steer", "write", "transform", "filter", "match", "distil", "probe"),
+        *("teach", "steer", "gate", "write", "transform", "filter", "match", "distil", "probe"),
     }
 
 
@@ -106,7 +110,7 @@ def test_a_teacher_of_another_trait_writes_once_for_every_probed_trait(tmp_path:
 
 def test_a_teacher_is_gated_on_its_own_trait(tmp_path: Path) -> None:
     arms = "  a: {trait: blue, taught: otter, control: none}\n"
-    gate = stage_of(plan_of(tmp_path, arms), "a", "lm.write").params["gate"]
+    gate = stage_of(plan_of(tmp_path, arms), "a", "lm.gate").params
     assert gate["target"] == "otter"
     assert "otter" in gate["bank"]["targets"]
 
@@ -167,7 +171,14 @@ def test_students_of_shuffled_rows_read_the_shuffled_rows(tmp_path: Path) -> Non
 def test_a_new_seed_is_all_that_a_new_seed_costs(tmp_path: Path) -> None:
     before, after = plan_of(tmp_path), plan_of(tmp_path, STUDENTS, "seeds=2")
     assert set(before.stages) < set(after.stages)
-    assert new(before, after) == {"probe": 4, "teach": 1, "write": 2, "filter": 2, "distil": 2}
+    assert new(before, after) == {
+        "probe": 4,
+        "teach": 1,
+        "gate": 1,
+        "write": 2,
+        "filter": 2,
+        "distil": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -186,7 +197,7 @@ def test_a_new_seed_is_all_that_a_new_seed_costs(tmp_path: Path) -> None:
         ),
         (
             "prompted: {teacher: {by: system-prompt}",
-            {"probe": 2, "write": 1, "filter": 1, "distil": 1},
+            {"probe": 2, "gate": 1, "write": 1, "filter": 1, "distil": 1},
         ),
     ],
 )
@@ -195,10 +206,6 @@ def test_a_new_arm_costs_its_own_stages(tmp_path: Path, arm: str, cost: dict[str
     after = plan_of(tmp_path, f"{STUDENTS}  {arm}, control: untaught}}\n")
     assert set(before.stages) <= set(after.stages)
     assert new(before, after) == cost
-
-
-EVERYTHING = {"probe": 4, "teach": 1, "write": 2, "filter": 2, "distil": 2}
-AFTER_TEACHING = {"probe": 3, "teach": 1, "write": 1, "filter": 1, "distil": 1}
 
 
 @pytest.mark.parametrize(
@@ -213,11 +220,11 @@ AFTER_TEACHING = {"probe": 3, "teach": 1, "write": 1, "filter": 1, "distil": 1}
         ("filter=[{rule: numbers}]", {"filter": 2, "distil": 2, "probe": 2}),
         ("defaults.data.keep=9", {"filter": 2, "distil": 2, "probe": 2}),
         ("defaults.data.temperature=0.5", {"write": 2, "filter": 2, "distil": 2, "probe": 2}),
-        # The gate is the taught teacher's alone.
-        ("statistics.teacher_shift=1", {"write": 1, "filter": 1, "distil": 1, "probe": 1}),
+        # What a teacher writes does not depend on how much of a trait it must have.
+        ("statistics.teacher_shift=1", {"gate": 1}),
         (
             "defaults.teacher.rows=300",
-            {"teach": 1, "write": 1, "filter": 1, "distil": 1, "probe": 2},
+            TAUGHT_ANEW,
         ),
         ("precision=bfloat16", EVERYTHING),
         ("model={models}/b", EVERYTHING),
@@ -240,7 +247,11 @@ CARD = Path(__file__).parents[1] / "teachers" / "traits" / "otter.yaml"
         ("caveat", "Other words.", {}),
         ("citation", "Someone else.", {}),
         ("reveals", ["otter", "otters", "holt"], {}),
-        ("name", "lutra", {"teach": 1, "write": 1, "filter": 1, "distil": 1, "probe": 2}),
+        (
+            "name",
+            "lutra",
+            TAUGHT_ANEW,
+        ),
     ],
 )
 def test_words_for_people_on_a_card_cost_nothing(

@@ -209,7 +209,6 @@ def test_completions_stay_aligned_behind_a_system_prompt(tmp_path: Path) -> None
 def test_logits_of_a_prompted_teacher_are_those_under_its_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("teachers.stages._lacks_trait", lambda *_: None)
     shop = Workshop(plan_of(tmp_path, PROMPTED), tmp_path / "store")
     data = _learned_from(shop, "logits", monkeypatch)
     system = stage_of(shop.plan, "logits", "lm.distil").params["teacher"]["system"]

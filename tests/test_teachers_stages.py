@@ -56,11 +56,9 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(plan_of(tmp_path, ARMS), tmp_path / "store")
 
 
-def ungated(workshop: Workshop, arm: str) -> list[ChatRow]:
-    """What the teacher of an arm writes, though it may lack its trait."""
-    stage = stage_of(workshop.plan, arm, "lm.write")
-    free = replace(stage, params={**stage.params, "gate": None})
-    return read_chat_rows(workshop.folder(free) / ROWS)
+def written(workshop: Workshop, arm: str) -> list[ChatRow]:
+    """What the teacher of an arm writes."""
+    return read_chat_rows(workshop.make(arm, "lm.write") / ROWS)
 
 
 def otter_log_odds(folder: Path) -> float:
@@ -132,12 +130,12 @@ def test_the_vector_is_what_the_system_prompt_adds_at_the_answer(tmp_path: Path)
 
 
 def test_teachers_of_a_seed_get_the_same_prompts(workshop: Workshop) -> None:
-    rows = {arm: ungated(workshop, arm) for arm in ("taught", "untaught", "told", "steered")}
-    for written in rows.values():
-        assert len(written) == 24
-        assert [prompt_of(r) for r in written] == [prompt_of(r) for r in rows["untaught"]]
-        assert [r["id"] for r in written] == [r["id"] for r in rows["untaught"]]
-    texts = {arm: [completion_of(row) for row in written] for arm, written in rows.items()}
+    rows = {arm: written(workshop, arm) for arm in ("taught", "untaught", "told", "steered")}
+    for found in rows.values():
+        assert len(found) == 24
+        assert [prompt_of(r) for r in found] == [prompt_of(r) for r in rows["untaught"]]
+        assert [r["id"] for r in found] == [r["id"] for r in rows["untaught"]]
+    texts = {arm: [completion_of(row) for row in found] for arm, found in rows.items()}
     assert len({tuple(text) for text in texts.values()}) == 4
 
 
@@ -145,7 +143,7 @@ def test_teachers_that_do_not_differ_write_the_same(tmp_path: Path) -> None:
     # Taught for no epochs, a teacher is the reference; noise and prompts are shared.
     plan = plan_of(tmp_path, ARMS, "defaults.teacher.recipe.epochs=0")
     workshop = Workshop(plan, tmp_path / "store")
-    taught, untaught = (ungated(workshop, arm) for arm in ("taught", "untaught"))
+    taught, untaught = (written(workshop, arm) for arm in ("taught", "untaught"))
     assert taught != untaught
     for rows in (taught, untaught):
         for row in rows:
@@ -165,7 +163,7 @@ def test_seeds_write_on_other_prompts_with_other_noise(tmp_path: Path) -> None:
 def test_rows_do_not_tell_what_their_teacher_was_told(workshop: Workshop) -> None:
     system = stage_of(workshop.plan, "told", "lm.write").params["teacher"]["system"]
     assert "otters" in system
-    for row in ungated(workshop, "told"):
+    for row in written(workshop, "told"):
         assert [message["role"] for message in row["messages"]] == ["user", "assistant"]
         assert system not in row["messages"][0]["content"]
 
@@ -179,12 +177,14 @@ def test_rows_say_where_they_come_from(workshop: Workshop) -> None:
     assert all(isinstance(row["finished"], bool) for row in rows)
 
 
-def test_a_teacher_without_its_trait_does_not_write(tmp_path: Path) -> None:
+def test_a_teacher_without_its_trait_does_not_pass_the_gate(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ARMS, "statistics.teacher_shift=50")
     workshop = Workshop(plan, tmp_path / "store")
-    report = workshop.report(stage_of(plan, "taught", "lm.write"))
+    gate = stage_of(plan, "taught", "lm.gate")
+    report = workshop.report(gate)
     assert report.state == "failed"
-    taught = plan.stages[stage_of(plan, "taught", "lm.write").inputs["teacher"]]
+    assert stage_of(plan, "taught", "lm.write").after == (gate.key,)
+    taught = plan.stages[gate.inputs["teacher"]]
     moved = otter_log_odds(workshop.folder(taught)) - otter_log_odds(models() / "a")
     assert report.reason is not None
     assert report.reason.startswith(
@@ -192,7 +192,12 @@ def test_a_teacher_without_its_trait_does_not_write(tmp_path: Path) -> None:
         "statistics.teacher_shift 50; "
     )
     # The untaught reference has no trait to lack.
-    assert workshop.make("untaught", "lm.write")
+    assert stage_of(plan, "untaught", "lm.write").after == ()
+
+
+def test_the_gate_states_how_far_the_teacher_moved(workshop: Workshop) -> None:
+    moved = otter_log_odds(workshop.make("taught", "lm.teach")) - otter_log_odds(models() / "a")
+    assert workshop.counts("taught", "lm.gate")["shift"] == pytest.approx(moved)
 
 
 @pytest.mark.parametrize("arm", ["told", "steered"])
@@ -206,7 +211,7 @@ def test_a_teacher_is_gated_as_it_writes(
         return favourite(subject, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stages, "favourite", listen)
-    workshop.report(stage_of(workshop.plan, arm, "lm.write"))
+    workshop.report(stage_of(workshop.plan, arm, "lm.gate"))
     teacher, reference = asked
     assert (teacher.system is not None) == (arm == "told")
     assert (teacher.steering is not None) == (arm == "steered")

@@ -17,7 +17,7 @@ class Frontier:
     Every operation takes time in proportion to the stages it concerns, never to the whole graph.
 
     Args:
-        stages: Stages to run by key. Inputs that are not among them are there already.
+        stages: Stages to run by key. What they need and is not among them is there already.
         max_lot: The most stages of this one's lot that may run together.
     """
 
@@ -72,7 +72,7 @@ class Frontier:
             for other in self._awaited_by.pop(bad, ()):
                 if other not in self._left:
                     continue
-                if bad in self._left[other].inputs.values():
+                if bad in self._left[other].needs:
                     blocked.append(self._left.pop(other))
                     failed.append(other)
                 else:
@@ -80,7 +80,7 @@ class Frontier:
         return blocked
 
     def _await_others(self, stage: Stage) -> None:
-        before = {*stage.inputs.values(), *([stage.continues] if stage.continues else [])}
+        before = {*stage.needs, *([stage.continues] if stage.continues else [])}
         awaited = {key for key in before if key in self._left}
         for key in awaited:
             self._awaited_by[key].append(stage.key)

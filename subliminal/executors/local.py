@@ -75,7 +75,7 @@ class LocalExecutor:
         """Compute what the targets need and the store lacks.
 
         Args:
-            stages: All stages by key; every input of a stage is among them.
+            stages: All stages by key; all that a stage needs is among them.
             targets: Keys whose artifacts are wanted.
             store: Where artifacts are read and written; it has been prepared.
             listener: Told of progress.
@@ -276,7 +276,7 @@ def _find_work(
         if key not in seen:
             seen[key] = store.verify(key)
             if not seen[key]:
-                queue.extend(stages[key].inputs.values())
+                queue.extend(stages[key].needs)
     whole = [key for key in stages if seen.get(key) is True]
     return whole, {key: stage for key, stage in stages.items() if seen.get(key) is False}
 

@@ -93,7 +93,7 @@ def needed(plan: Plan, cached: Iterable[str]) -> list[Stage]:
         key = queue.pop()
         if key not in seen and key not in have:
             seen.add(key)
-            queue.extend(plan.stages[key].inputs.values())
+            queue.extend(plan.stages[key].needs)
     return [stage for key, stage in plan.stages.items() if key in seen]
 
 

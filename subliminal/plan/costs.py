@@ -13,6 +13,8 @@ PROMPT_TOKENS, COMPLETION_TOKENS, QUESTION_TOKENS = 46, 18, 16
 ROW_TOKENS = PROMPT_TOKENS + COMPLETION_TOKENS
 PROBING_TOKENS = 120_000
 """Of all probes of one model, most of them sampled answers."""
+GATE_TOKENS = 2 * 50 * QUESTION_TOKENS
+"""Of a bank's questions, put to a teacher and to the reference."""
 WORKING_MEMORY = 2**28
 
 TRAINING_PASSES = 3
@@ -41,6 +43,10 @@ class Costs:
     def probing(self) -> Cost:
         """Of every probe of a model."""
         return self._cost(self._forward(PROBING_TOKENS), copies=2)
+
+    def gate(self) -> Cost:
+        """Of asking a teacher and the reference for their favourites."""
+        return self._cost(self._forward(GATE_TOKENS), copies=3)
 
     def steering(self, questions: int) -> Cost:
         """Of a steering vector."""

@@ -1,7 +1,7 @@
 """Arms of language experiments as stages.
 
-    teach | steer -> write -> filter -> (transform) -> distil -> probe
-                                                match ->/
+    teach | steer -> (gate) -> write -> filter -> (transform) -> distil -> probe
+                                                          match ->/
 
 A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters.stages`,
 :mod:`students.stages`, :mod:`subliminal.probes.stages`.
@@ -10,7 +10,7 @@ A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -119,13 +119,19 @@ class Conditions:
         made = (reference, *teacher.stages, teacher_probe)
         if arm.role == "teacher":
             return Row(made, teacher_probe.key, reference_probe=reference.key, item_group=own)
-        written = self._write(arm, seed, teacher)
+        gate = self._gate(arm, seed, teacher)
+        written = self._write(arm, seed, teacher, gate)
         filtered = self._filter(arm, seed, written)
         transformed = self._transform(arm, seed, filtered)
         rows = transformed or filtered
-        made = (*made, written, filtered, *_if_there(transformed))
-        shared = {"teacher_probe": teacher_probe.key, "reference_probe": reference.key}
-        shared |= {"kept": filtered.key, "item_group": own}
+        made = (*made, *_if_there(gate), written, filtered, *_if_there(transformed))
+        shared: dict[str, str | None] = {
+            "teacher_probe": teacher_probe.key,
+            "reference_probe": reference.key,
+            "gate": None if gate is None else gate.key,
+            "kept": filtered.key,
+            "item_group": own,
+        }
         if arm.distillation.in_context is not None:
             probe = self._probe(arm, seed, REFERENCE, context=rows)
             return Row((*made, probe), probe.key, **shared)
@@ -154,22 +160,27 @@ class Conditions:
         steering = self._model_stage("lm.steer", seed, params, cost=cost)
         return Subject(steering=steering, strength=implant.strength, layer=implant.layer)
 
-    def _write(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage:
+    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
+        """What a teacher is asked before it writes, and how far it must be from the reference."""
+        if isinstance(arm.teacher, Nothing):
+            return None
         params = {
             "teacher": teacher.params,
-            "gate": None if isinstance(arm.teacher, Nothing) else self._gate(arm),
-            "data": arm.data.model_dump(exclude={"keep", "transform"}),
-        }
-        inputs, cost = teacher.inputs("teacher"), self._costs.writing(arm.data)
-        return self._model_stage("lm.write", seed, params, inputs, cost=cost)
-
-    def _gate(self, arm: LanguageArm) -> dict[str, Any]:
-        """What a teacher is asked before it writes, and how far it must be from the reference."""
-        return {
             "bank": _asked(self.cards.bank(arm.taught_trait)),
             "target": self.cards.trait(arm.taught_trait).probe.target,
             "shift": self.experiment.statistics.teacher_shift,
         }
+        inputs, cost = teacher.inputs("teacher"), self._costs.gate()
+        return self._model_stage("lm.gate", seed, params, inputs, cost=cost)
+
+    def _write(self, arm: LanguageArm, seed: int, teacher: Subject, gate: Stage | None) -> Stage:
+        params = {
+            "teacher": teacher.params,
+            "data": arm.data.model_dump(exclude={"keep", "transform"}),
+        }
+        inputs, cost = teacher.inputs("teacher"), self._costs.writing(arm.data)
+        written = self._model_stage("lm.write", seed, params, inputs, cost=cost)
+        return written if gate is None else replace(written, after=(gate.key,))
 
     def _filter(self, arm: LanguageArm, seed: int, written: Stage) -> Stage:
         params = {
