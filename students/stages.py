@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from students.curve import Curve
@@ -32,7 +31,6 @@ from subliminal.spec.language import Distillation, LanguageObservation, Matching
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
-from subliminal.training.frozen import repeated_rows
 from subliminal.training.loop import TrainingLog, train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
@@ -59,10 +57,11 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         conversations = matching_conversations(matching, derive_seed(seed, "matching prompts"))
         answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
         data = encode(chat, conversations, answers)
+        source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
         log = train(
             student,
-            DataSet(data, matching.recipe, derive_seed(seed, "matching order")),
-            TeacherDivergence(reference),
+            source,
+            TeacherDivergence(reference).remembering(source, dtype, report),
             matching.recipe,
             seed=adapter_seed(seed),
             dtype=dtype,
@@ -85,13 +84,17 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             yield Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
             continue
         source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
+        loss: Loss = completion_loss
+        if teacher is not None and distillation.target == "logits":
+            loss = TeacherDivergence(teacher.decoder, teacher.steering)
+            loss = loss.remembering(source, precision(task), report)
         observation = LanguageObservation.model_validate(params["observation"])
         watcher = Watcher(chat_format(task), QuestionBank.model_validate(params["bank"]))
         curve = Curve(watcher, task.partial, task.partial / PROGRESS)
         log = train(
             student,
             source,
-            _loss(distillation, teacher, source, precision(task)),
+            loss,
             distillation.recipe,
             seed=adapter_seed(seed, own=params["adapter"] == "own"),
             dtype=precision(task),
@@ -105,7 +108,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {**_counts(data, log), **divergent})
 
 
-KINDS = (StageKind("lm.match", 2, match), StageKind("lm.distil", 2, distil))
+KINDS = (StageKind("lm.match", 3, match), StageKind("lm.distil", 2, distil))
 
 
 def _answers(
@@ -133,16 +136,6 @@ class _Teacher:
 def _teacher(task: Task) -> _Teacher:
     params = task.stage.params["teacher"]
     return _Teacher(made_or(task, "teacher"), params["system"], steering(task, params["steering"]))
-
-
-def _loss(
-    distillation: Distillation, teacher: _Teacher | None, source: DataSet, dtype: torch.dtype
-) -> Loss:
-    if distillation.target == "tokens" or teacher is None:
-        return completion_loss
-    loss = TeacherDivergence(teacher.decoder, teacher.steering)
-    data = repeated_rows(source, teacher.decoder.shape.hidden_size, dtype)
-    return loss if data is None else loss.over(data, dtype)
 
 
 def _data(

@@ -8,6 +8,7 @@ import torch
 
 from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Adapter, Recipe
+from subliminal.stage import Cancelled
 from subliminal.training import frozen
 from subliminal.training.batches import batches
 from subliminal.training.frozen import frozen_blocks, repeated_rows
@@ -16,6 +17,7 @@ from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
 from subliminal.training.sources import DataSet, Stream
+from tests.language_stages import silent
 from tests.training_rows import assert_same_weights, random_rows, tiny_decoder
 
 LATE = Recipe(
@@ -68,17 +70,17 @@ def learner(recipe: Recipe) -> Decoder:
 def test_nothing_is_remembered_where_nothing_is_gained() -> None:
     rows = random_rows(20)
     late, whole = learner(LATE), learner(Recipe(epochs=3))
-    assert frozen_blocks(late, DataSet(rows, LATE, 0), torch.float32) is not None
-    assert frozen_blocks(whole, DataSet(rows, LATE, 0), torch.float32) is None
+    assert frozen_blocks(late, DataSet(rows, LATE, 0), torch.float32, silent) is not None
+    assert frozen_blocks(whole, DataSet(rows, LATE, 0), torch.float32, silent) is None
     once = LATE.model_copy(update={"epochs": 1})
-    assert frozen_blocks(late, DataSet(rows, once, 0), torch.float32) is None
-    assert frozen_blocks(late, Stream(lambda step: rows, 3), torch.float32) is None
+    assert frozen_blocks(late, DataSet(rows, once, 0), torch.float32, silent) is None
+    assert frozen_blocks(late, Stream(lambda step: rows, 3), torch.float32, silent) is None
 
 
 def test_a_pass_that_begins_at_a_block_ends_as_the_whole_one() -> None:
     rows, decoder = random_rows(9), learner(LATE)
     source = DataSet(rows, LATE, 0)
-    known = frozen_blocks(decoder, source, torch.float32)
+    known = frozen_blocks(decoder, source, torch.float32, silent)
     assert known is not None
     assert known.block == 1
     plain = next(batches(source.rows(0)))
@@ -107,7 +109,7 @@ def test_a_teacher_that_has_read_the_rows_wants_the_same(prompted: bool) -> None
         rows = rows.taught_with(TokenRows.from_lists(behind, ends))
     source = DataSet(rows, LATE, 0)
     assert repeated_rows(source, 32, torch.float32) is rows
-    knowing = teacher.over(rows, torch.float32)
+    knowing = teacher.remembering(source, torch.float32, silent)
     student = tiny_decoder()
     for step in range(source.steps):
         for batch in batches(source.rows(step)):
@@ -121,3 +123,15 @@ def test_a_teacher_that_has_read_the_rows_wants_the_same(prompted: bool) -> None
     batch = next(batches(source.rows(0)))
     assert knowing(student, batch, torch.float32).isfinite()
     assert not teacher(student, batch, torch.float32).isfinite()
+
+
+def cancelled(done: float, total: float) -> None:
+    raise Cancelled
+
+
+def test_what_is_computed_once_can_be_cancelled() -> None:
+    source = DataSet(random_rows(20), LATE, 0)
+    with pytest.raises(Cancelled):
+        frozen_blocks(learner(LATE), source, torch.float32, cancelled)
+    with pytest.raises(Cancelled):
+        TeacherDivergence(tiny_decoder(1)).remembering(source, torch.float32, cancelled)

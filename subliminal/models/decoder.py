@@ -184,11 +184,8 @@ class Decoder(nn.Module):
         plan = make_plan(self.shape, layout, dtype, tokens.device)
         first = 0 if entry is None else entry.block
         x = self.model.embed_tokens(tokens).to(dtype) if entry is None else entry.stream.to(dtype)
-        for index, block in enumerate(self.model.layers[first:], start=first):
-            last = index == self.shape.num_hidden_layers - 1
-            x = block(x, plan, reads if last else None)
-            if steering is not None and index == steering.layer:
-                x = x + steering.vector.to(x)
+        blocks = range(first, self.shape.num_hidden_layers)
+        x = self._through(blocks, x, plan, steering=steering, reads=reads)
         return Normalise.apply(x, self.shape.rms_norm_eps) * self.model.norm.weight.to(dtype)
 
     def stream(
@@ -207,10 +204,25 @@ class Decoder(nn.Module):
         """
         plan = make_plan(self.shape, layout, dtype, tokens.device)
         x = self.model.embed_tokens(tokens).to(dtype)
-        for before in self.model.layers[:block]:
-            x = before(x, plan)
-        return x
+        return self._through(range(block), x, plan)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 logits [..., vocabulary] of hidden states [..., width]."""
         return linear(hidden, self.lm_head.weight.to(hidden.dtype)).float()
+
+    def _through(
+        self,
+        blocks: range,
+        x: Tensor,
+        plan: Plan,
+        *,
+        steering: Steering | None = None,
+        reads: Tensor | None = None,
+    ) -> Tensor:
+        """The residual stream behind some blocks; of the last block only the tokens of `reads`."""
+        for index in blocks:
+            last = index == self.shape.num_hidden_layers - 1
+            x = self.model.layers[index](x, plan, reads if last else None)
+            if steering is not None and index == steering.layer:
+                x = x + steering.vector.to(x)
+        return x

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from subliminal.models.decoder import Decoder, Entry
+from subliminal.stage import Reporter
 from subliminal.training.batches import batches
 from subliminal.training.rows import TokenRows
 from subliminal.training.sources import DataSet, Source
@@ -39,13 +40,19 @@ class FrozenBlocks:
 
 
 @torch.no_grad()
-def frozen_blocks(decoder: Decoder, source: Source, dtype: torch.dtype) -> FrozenBlocks | None:
+def frozen_blocks(
+    decoder: Decoder, source: Source, dtype: torch.dtype, report: Reporter
+) -> FrozenBlocks | None:
     """Remember what frozen blocks make of a source's rows.
 
     Args:
         decoder: The one that learns; what requires no gradient is frozen.
         source: Its rows.
         dtype: Of matrix products.
+        report: Asked between batches whether the run is being stopped.
+
+    Raises:
+        Cancelled: `report` said so.
 
     Returns:
         None if there is nothing to gain: the first block learns, the rows are read once, or there
@@ -58,6 +65,7 @@ def frozen_blocks(decoder: Decoder, source: Source, dtype: torch.dtype) -> Froze
     device = decoder.lm_head.weight.device
     stream = torch.zeros(len(data.tokens), decoder.shape.hidden_size, dtype=dtype, device=device)
     for batch in batches(data.numbered(), device=device):
+        report(0, source.steps)
         read = batch.student
         assert read.origins is not None
         stream[read.origins] = decoder.stream(read.tokens, read.layout, first, dtype=dtype)

@@ -91,7 +91,8 @@ def train(
         Cancelled: `report` said so.
     """
     learner = Learner(decoder, recipe, seed)
-    known = frozen_blocks(learner.decoder, source, dtype)
+    report = report or _say_nothing
+    known = frozen_blocks(learner.decoder, source, dtype, report)
     state = _begin(learner, recipe, source.steps)
     observed = _resume(state, checkpoint)
     shown = copy.deepcopy(decoder)
@@ -104,7 +105,7 @@ def train(
         if checkpoint is not None:
             save_state(checkpoint, state)
 
-    clock = _Clock(checkpoint_seconds, save, report or _say_nothing)
+    clock = _Clock(checkpoint_seconds, save, report)
     while state.step < source.steps:
         observe()
         clock.between_steps(state.step, source.steps)

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from subliminal.models.decoder import Decoder
 from subliminal.models.steering import Steering
+from subliminal.stage import Reporter
 from subliminal.training.batches import Batch, Packed, batches
+from subliminal.training.frozen import repeated_rows
 from subliminal.training.head import divergence, surprise
-from subliminal.training.rows import TokenRows
+from subliminal.training.sources import Source
 
 
 class Loss(Protocol):
@@ -41,35 +43,45 @@ class TeacherDivergence:
     Attributes:
         teacher: A decoder that does not learn.
         steering: Of a steered teacher.
-        known: What its output layer reads for each completion token of the data set
+        remembered: What its output layer reads for each completion token of the data set
             [completion tokens, width], if that has been computed already.
-        places: int64 [tokens of the data set], where each of them is in `known`.
+        places: int64 [tokens of the data set], where each of them is in `remembered`.
     """
 
     teacher: Decoder
     steering: Steering | None = None
-    known: Tensor | None = None
+    remembered: Tensor | None = None
     places: Tensor | None = None
 
     @torch.no_grad()
-    def over(self, data: TokenRows, dtype: torch.dtype) -> TeacherDivergence:
-        """The same loss for many passes over a data set: the teacher reads it once, now.
+    def remembering(
+        self, source: Source, dtype: torch.dtype, report: Reporter
+    ) -> TeacherDivergence:
+        """The same loss for the rows of a source: those that come again are read once, now.
 
         Args:
-            data: The rows.
+            source: Of the training; where :func:`repeated_rows` has none of it, nothing changes.
             dtype: Of matrix products.
+            report: Asked between batches whether the run is being stopped.
+
+        Raises:
+            Cancelled: `report` said so.
         """
+        data = repeated_rows(source, self.teacher.shape.hidden_size, dtype)
+        if data is None:
+            return self
         device = self.teacher.lm_head.weight.device
         counted = torch.from_numpy(data.counted()).to(device)
         places = torch.full((len(data.tokens),), -1, device=device)
         places[counted] = torch.arange(len(counted), device=device)
-        known = torch.empty(
+        remembered = torch.empty(
             len(counted), self.teacher.shape.hidden_size, dtype=dtype, device=device
         )
         for batch in batches(data.numbered(), device=device):
+            report(0, source.steps)
             assert batch.origins is not None
-            known[places[batch.origins]] = self._read(batch, dtype)
-        return replace(self, known=known, places=places)
+            remembered[places[batch.origins]] = self._read(batch, dtype)
+        return replace(self, remembered=remembered, places=places)
 
     def __call__(self, decoder: Decoder, batch: Batch, dtype: torch.dtype) -> Tensor:
         """Compute the batch's part of the step's divergence."""
@@ -80,9 +92,9 @@ class TeacherDivergence:
         )
 
     def _wanted(self, batch: Batch, dtype: torch.dtype) -> Tensor:
-        if self.known is None or self.places is None or batch.origins is None:
+        if self.remembered is None or self.places is None or batch.origins is None:
             return self._read(batch, dtype)
-        return self.known.index_select(0, self.places.index_select(0, batch.origins))
+        return self.remembered.index_select(0, self.places.index_select(0, batch.origins))
 
     @torch.no_grad()
     def _read(self, batch: Batch, dtype: torch.dtype) -> Tensor:
