@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
-from subliminal.results import ALIGNMENT_METRICS, ArmState, CurvePoint, Result
+from subliminal.results import ALIGNMENT_METRICS, ArmState, CurvePoint, Result, TraitName
 from subliminal.row import Row
 from subliminal.stats import wilson_interval
 from subliminal.store import Store
@@ -35,7 +35,7 @@ def measured_table(
             if not is_complete(row, outcomes):
                 continue
             own, teacher, reference = (
-                _with_whole(_results(store, key, arm, seed, confidence), row.item_group)
+                _with_whole(_results(store, key, arm, seed, confidence), row.probed)
                 for key in (row.probe, row.teacher_probe, row.reference_probe)
             )
             if row.curve is not None:
@@ -70,12 +70,15 @@ def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmStat
         for key in row.targets
         if key in outcomes and outcomes[key].state in ("failed", "blocked")
     }
+    first = next(iter(rows.values()))
     complete = all(is_complete(row, outcomes) for row in rows.values())
     return ArmState(
         role=arm.role,
         group=arm.group or name,
         point=arm.point,
         control=arm.control,
+        probed=first.probed,
+        taught=first.taught,
         state="failed" if failed else "done" if complete else "incomplete",
         reason=_failure(failed) if failed else None,
     )
@@ -94,10 +97,16 @@ def _results(store: Store, key: str | None, arm: str, seed: int, confidence: flo
     return rows
 
 
-def _with_whole(rows: list[Result], group: str | None) -> list[Result]:
-    """The rows, and those of a group again as the whole of each probe and metric without one."""
+def _with_whole(rows: list[Result], probed: TraitName | None) -> list[Result]:
+    """The rows, and those of a trait again as the whole of each probe and metric without one."""
+    if probed is None:
+        return rows
     have = {(row.probe, row.metric) for row in rows if row.item_group == WHOLE}
-    own = [row for row in rows if row.item_group == group and (row.probe, row.metric) not in have]
+    own = [
+        row
+        for row in rows
+        if row.item_group == probed.item_group and (row.probe, row.metric) not in have
+    ]
     return rows + [row.model_copy(update={"item_group": WHOLE}) for row in own]
 
 

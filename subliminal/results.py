@@ -83,6 +83,14 @@ class Summary(Record):
     """None where there is nothing to judge (references, teachers), else label: reason."""
 
 
+class TraitName(Record):
+    """What tables call a trait, and where its measurements are."""
+
+    name: str
+    item_group: str
+    """The answer that counts for it, among those that a probe tells apart."""
+
+
 class ArmState(Record):
     """What an arm is and how it fared."""
 
@@ -92,6 +100,10 @@ class ArmState(Record):
     point: dict[str, Any]
     """Sweep path -> value, for example {"network.auxiliary": 10}; empty without a sweep."""
     control: str | None
+    probed: TraitName | None = None
+    """The trait that the arm is probed for; None where all items count."""
+    taught: TraitName | None = None
+    """The trait of its teacher; None where there is no teacher."""
     state: Literal["done", "failed", "incomplete"]
     reason: str | None = None
 

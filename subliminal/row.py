@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from subliminal.results import TraitName
 from subliminal.stage import Stage
 
 
@@ -22,8 +23,10 @@ class Row:
     """Key of the stage that filtered the student's data."""
     gate: str | None = None
     """Key of the stage that fails where the student's teacher lacks its trait."""
-    item_group: str | None = None
-    """The item group that the row is about, such as its trait's word; None if all items count."""
+    probed: TraitName | None = None
+    """The trait that the row is about; None if all items count."""
+    taught: TraitName | None = None
+    """The trait that the teacher is given; None for a reference, or where traits have no names."""
 
     @property
     def targets(self) -> tuple[str, ...]:

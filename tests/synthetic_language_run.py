@@ -37,6 +37,7 @@ from subliminal.results import (
     Manifest,
     Result,
     Summary,
+    TraitName,
     write_manifest,
     write_rows,
     write_summary,
@@ -360,6 +361,8 @@ def _manifest(experiment: LanguageExperiment, changes: Mapping[str, Any]) -> Man
                 group=arm.group,
                 point=arm.point,
                 control=arm.control,
+                probed=TraitName(name=arm.trait, item_group=arm.trait),
+                taught=TraitName(name=arm.taught_trait, item_group=arm.taught_trait),
                 state="done",
             )
             for name, arm in experiment.arms.items()

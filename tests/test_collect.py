@@ -11,7 +11,7 @@ from subliminal.collect import arm_state, curve_rows, measured_table, result_row
 from subliminal.executors import Outcome
 from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan, make_plan
-from subliminal.results import CURVES, RESULTS, CurvePoint, Result, read_rows
+from subliminal.results import CURVES, RESULTS, CurvePoint, Result, TraitName, read_rows
 from subliminal.row import Row
 from subliminal.spec import BaseArm, LanguageArm, LanguageExperiment, MnistArm, MnistExperiment
 from subliminal.spec_file import load_experiment
@@ -98,10 +98,11 @@ def whole_values(
             for probe, metric, item, value in measurements
         )
         write_measurements(store.folder(key), rows)
+    named = None if group is None else TraitName(name="any", item_group=group)
     kind = LanguageExperiment if isinstance(arm, LanguageArm) else MnistExperiment
     plan = OneArm(
         kind.model_validate({"name": "x", "arms": {"a": arm}}),
-        {"a": {0: Row((), "own", teacher_probe="teacher", item_group=group)}},
+        {"a": {0: Row((), "own", teacher_probe="teacher", probed=named)}},
     )
     outcomes = dict.fromkeys(["own", "teacher"], Outcome("cached"))
     measured = measured_table(plan, store, outcomes)["a"][0]  # type: ignore[arg-type]

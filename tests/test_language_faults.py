@@ -125,6 +125,14 @@ def test_a_template_that_takes_no_system_prompt(tmp_path: Path) -> None:
 
 # Arms
 
+
+def test_two_cards_of_one_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(CARD.read_text())
+    error = fault(tmp_path, f"trait: otter, taught: {tmp_path / 'mine.yaml'}")
+    assert error.startswith("arms.x.taught: otter and ")
+    assert "are both called 'otter'" in error
+
+
 FAULTS = [
     ("trait: ottr", "arms.x.trait: trait 'ottr': no such trait; did you mean 'otter'?"),
     ("taught: ottr", "arms.x.taught: trait 'ottr': no such trait"),

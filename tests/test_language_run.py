@@ -11,6 +11,7 @@ import pytest
 from subliminal.chat_rows import ROWS
 from subliminal.measurements import CURVE
 from subliminal.models.folder import WEIGHTS
+from subliminal.results import TraitName
 from subliminal.run import Run, run_plan
 from subliminal.store import store_at
 from teachers import writing
@@ -53,6 +54,8 @@ def test_an_own_card_is_told_by_its_word_not_by_its_file(tmp_path: Path) -> None
     card = tmp_path / "mine.yaml"
     card.write_text(f"name: my-otter\n{OTTER_CARD.read_text().split(chr(10), 1)[1]}")
     done = run(tmp_path, f"defaults.trait={card}", arms=STUDENTS)
+    same = done.manifest.arms["same"]
+    assert same.probed == same.taught == TraitName(name="my-otter", item_group="otter")
     shipped = run(tmp_path, arms=STUDENTS)
     ours, theirs = (
         {(row.arm, row.probe, row.metric): row.mean for row in found.summary}

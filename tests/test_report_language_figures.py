@@ -18,7 +18,7 @@ from subliminal.report.language.matrix import item_values, matrix_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
-from subliminal.results import CurvePoint
+from subliminal.results import CurvePoint, TraitName
 from subliminal.summary import WHOLE
 from tests.drawn import error_bars, legend_labels, xs, ys
 from tests.synthetic_language_run import ANIMALS, SHIFT, language_run
@@ -237,6 +237,26 @@ def test_the_matrix_puts_what_was_taught_on_the_diagonal(small: LanguageRun) -> 
     norm = axes.images[0].norm
     # As far below as above: the middle of the diverging map, its white, is at zero.
     assert np.sum([norm.vmin, norm.vmax]) == 0
+
+
+def test_the_matrix_finds_the_answers_of_cards_of_another_name() -> None:
+    run = language_run(traits=["otter", "owl"], seeds=1).read()
+    manifest = run.data.manifest
+    arms = {
+        name: state.model_copy(
+            update={"taught": TraitName(name="mine", item_group=state.taught.item_group)}
+        )
+        for name, state in manifest.arms.items()
+        if state.taught is not None
+    }
+    renamed = replace(
+        run, data=replace(run.data, manifest=manifest.model_copy(update={"arms": arms}))
+    )
+    values = item_values(run.data.results, PROBE)
+    plain, named = (matrix_of(each, run.compared[0], values) for each in (run, renamed))
+    assert named.taught == ("mine", "mine")
+    assert named.probed == plain.probed
+    np.testing.assert_array_equal(named.shifts, plain.shifts)
 
 
 def test_unknown_cells_of_the_matrix_are_no_zeros() -> None:

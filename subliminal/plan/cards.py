@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from subliminal.errors import UserError
 from subliminal.probes.banks import QuestionBank
 from teachers.trait import Trait, load_trait, probe_bank
 
@@ -13,15 +14,23 @@ class Cards:
 
     def __init__(self) -> None:
         self._load = cache(load_trait)
+        self._called: dict[str, str] = {}
         self._probe_bank = cache(lambda name: probe_bank(self.trait(name)))
 
     def trait(self, name: str) -> Trait:
         """A trait card.
 
         Raises:
-            UserError: No such card, or a fault in it.
+            UserError: No such card, a fault in it, or another of the experiment's has its name.
         """
-        return self._load(name)
+        trait = self._load(name)
+        other = self._called.setdefault(trait.name, name)
+        if other != name:
+            raise UserError(
+                f"{other} and {name} are both called {trait.name!r}; give each card a name of its "
+                "own, by which tables tell them apart"
+            )
+        return trait
 
     def bank(self, name: str) -> QuestionBank:
         """The bank that probes a trait.

@@ -26,6 +26,7 @@ from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import check_arm
 from subliminal.plan.models import Model, Models
 from subliminal.probes.banks import QuestionBank
+from subliminal.results import TraitName
 from subliminal.row import Row
 from subliminal.spec.language import (
     FineTuning,
@@ -110,27 +111,30 @@ class Conditions:
 
     def row(self, arm: LanguageArm, seed: int) -> Row:
         """The stages that a row needs, in an order in which they can run."""
-        own = self.cards.trait(arm.trait).probe.target
+        probed, taught = (_named(self.cards.trait(t)) for t in (arm.trait, arm.taught_trait))
         reference = self._probe(arm, seed, REFERENCE)
         if arm.role == "reference":
-            return Row((reference,), reference.key, item_group=own)
+            return Row((reference,), reference.key, probed=probed)
         teacher = self._teacher(arm, seed)
         teacher_probe = self._probe(arm, seed, teacher)
         made = (reference, *teacher.stages, teacher_probe)
+        shared: dict[str, Any] = {
+            "reference_probe": reference.key,
+            "probed": probed,
+            "taught": taught,
+        }
         if arm.role == "teacher":
-            return Row(made, teacher_probe.key, reference_probe=reference.key, item_group=own)
+            return Row(made, teacher_probe.key, **shared)
         gate = self._gate(arm, seed, teacher)
         written = self._write(arm, seed, teacher, gate)
         filtered = self._filter(arm, seed, written)
         transformed = self._transform(arm, seed, filtered)
         rows = transformed or filtered
         made = (*made, *_if_there(gate), written, filtered, *_if_there(transformed))
-        shared: dict[str, str | None] = {
+        shared |= {
             "teacher_probe": teacher_probe.key,
-            "reference_probe": reference.key,
             "gate": None if gate is None else gate.key,
             "kept": filtered.key,
-            "item_group": own,
         }
         if arm.distillation.in_context is not None:
             probe = self._probe(arm, seed, REFERENCE, context=rows)
@@ -294,6 +298,10 @@ class Conditions:
 
 def _if_there(stage: Stage | None) -> tuple[Stage, ...]:
     return () if stage is None else (stage,)
+
+
+def _named(trait: Trait) -> TraitName:
+    return TraitName(name=trait.name, item_group=trait.probe.target)
 
 
 def _asked(bank: QuestionBank) -> dict[str, Any]:

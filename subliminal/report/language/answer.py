@@ -85,7 +85,7 @@ def _flags(run: LanguageRun) -> list[str]:
 def teachers_without_trait(run: LanguageRun, probe: str) -> list[str]:
     """The traits that a teacher lacks, by the rule of the verdicts."""
     lacking = [row.arm for row in run.rows(probe, LOG_ODDS) if lacks_teacher(row.verdict or "")]
-    return list(dict.fromkeys(run.taught(arm) for arm in lacking))
+    return list(dict.fromkeys(run.taught(arm).name for arm in lacking))
 
 
 def language_problems(run: LanguageRun) -> list[Problem]:

@@ -92,22 +92,21 @@ def matrix_of(run: LanguageRun, variant: Variant, values: ByItem) -> Matrix:
         variant: A student with a control.
         values: As :func:`item_values` gives them.
     """
-    taught = {run.taught(arm): arm for arm in variant.arms.values()}
-    own = set(variant.arms.values())
-    items = dict.fromkeys(item for arm, item in values if arm in own)
+    taught = {arm: run.taught(arm) for arm in variant.arms.values()}
+    items = dict.fromkeys(item for arm, item in values if arm in taught)
     # What was taught first, in the order of the rows: the effect is then the diagonal.
-    probed = [
-        *(trait for trait in taught if trait in items),
-        *(i for i in items if i not in taught),
-    ]
+    leading = dict.fromkeys(t.item_group for t in taught.values() if t.item_group in items)
+    probed = list(leading | items)
     arms = run.data.manifest.arms
     shifts = [
-        [_shift(values, arm, control_of(arm, arms), item) for item in probed]
-        for arm in taught.values()
+        [_shift(values, arm, control_of(arm, arms), item) for item in probed] for arm in taught
     ]
     shape = (len(taught), len(probed))
     return Matrix(
-        variant.label, tuple(taught), tuple(probed), np.array(shifts, dtype=float).reshape(shape)
+        variant.label,
+        tuple(trait.name for trait in taught.values()),
+        tuple(probed),
+        np.array(shifts, dtype=float).reshape(shape),
     )
 
 

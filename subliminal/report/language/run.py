@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
@@ -23,7 +22,7 @@ from subliminal.report.language.effects import (
 from subliminal.report.language.variants import Variant, control_of, reference_of, variants_of
 from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import sweep_paths
-from subliminal.results import EXPERIMENT, Summary
+from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
 
 HEADLINE = "favourite"
@@ -69,12 +68,12 @@ class LanguageRun:
         return list(dict.fromkeys(self.trait(name) for name in self.data.manifest.arms))
 
     def trait(self, arm: str) -> str:
-        """The trait that an arm is probed for; the item group that is its own."""
-        return _name_of(self._arm(arm).trait)
+        """The trait that an arm is probed for."""
+        return _named(self.data.manifest.arms[arm].probed).name
 
-    def taught(self, arm: str) -> str:
+    def taught(self, arm: str) -> TraitName:
         """The trait of an arm's teacher."""
-        return _name_of(self._arm(arm).taught_trait)
+        return _named(self.data.manifest.arms[arm].taught)
 
     def target(self, variant: Variant) -> str:
         """What its students learn from: tokens, or logits."""
@@ -216,6 +215,7 @@ def lacks_teacher(verdict: str) -> bool:
     return "the teacher lacks the trait" in verdict
 
 
-def _name_of(trait: str) -> str:
-    """The name of a trait's card, which may be given as a file."""
-    return Path(trait).stem if trait.endswith((".yaml", ".yml")) else trait
+def _named(trait: TraitName | None) -> TraitName:
+    if trait is None:
+        raise UserError(f"{MANIFEST}: does not name the traits; run the experiment again")
+    return trait
