@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
-from experiments import plot_initialisation, plot_trait_matrix, plot_transfer_curves
+from experiments import (
+    plot_initialisation,
+    plot_trait_matrix,
+    plot_transfer_curves,
+    print_tables,
+)
+from experiments.plot_command import read_language_run
+from subliminal.report.language.matrix import item_values
+from subliminal.results import SUMMARY, read_summary
 from tests.synthetic_language_run import language_run
 from tests.synthetic_run import plain_run
 
@@ -41,6 +50,70 @@ def test_every_script_writes_its_figure(folder: Path, tmp_path: Path) -> None:
     assert matrix.read_bytes().startswith(b"\x89PNG")
 
 
+def tables(text: str) -> list[list[list[str]]]:
+    """The cells of every Markdown table."""
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    return [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in [lines[0], *lines[2:]]]
+        for lines in blocks
+    ]
+
+
+def test_tables_show_what_the_summary_says(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_tables.main([str(folder)]) == 0
+    variants, same = tables(capsys.readouterr().out.strip())
+    assert [row[0] for row in variants[1:]] == [
+        "same",
+        "dose, prompts = 1000",
+        "dose, prompts = 30000",
+    ]
+    summary = {
+        (row.arm, row.metric): row
+        for row in read_summary(folder / SUMMARY)
+        if row.probe == "favourite"
+    }
+    assert [row[0] for row in same[1:]] == ["otter", "owl"]
+    for trait, taught, contrast, others, share, verdict in same[1:]:
+        row = summary[f"same[trait={trait}]", "log_odds"]
+        means = [
+            summary[f"{arm}[trait={trait}]", "log_odds"].mean for arm in ("teacher", "reference")
+        ]
+        assert taught == f"{(means[0] or 0) - (means[1] or 0):+.2f}"
+        assert contrast == (
+            f"{row.contrast:+.2f} [{row.contrast_ci_low:+.2f}, {row.contrast_ci_high:+.2f}]"
+        )
+        shares = summary[f"same[trait={trait}]", "share_of_shift"].per_seed.values()
+        known = [value for value in shares if value is not None]
+        assert share == f"{min(known):.0%} to {max(known):.0%}"
+        assert str(row.verdict).startswith(verdict)
+        assert math.isfinite(float(others))
+    assert len({row[3] for row in same[1:]}) == 2
+
+
+def test_tables_of_chosen_students_are_theirs_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_tables.main([str(folder), "--groups", "dose"]) == 0
+    variants, *each = tables(capsys.readouterr().out.strip())
+    assert [row[0] for row in variants[1:]] == ["dose, prompts = 1000", "dose, prompts = 30000"]
+    assert len(each) == 2
+
+
+def test_what_is_taught_to_others_is_told_apart_from_the_trait(
+    folder: Path,
+) -> None:
+    run = read_language_run(folder)
+    table = print_tables.traits_table(run, "favourite", run.compared[0])
+    values = item_values(run.data.results, "favourite")
+    otter = [
+        values["same[trait=owl]", "otter"][seed] - values["control[trait=owl]", "otter"][seed]
+        for seed in (0, 1)
+    ]
+    assert table[1][3] == f"{sum(otter) / 2:+.2f}"
+
+
 def test_curves_of_several_runs_are_told_apart(folder: Path, tmp_path: Path) -> None:
     again = language_run(DOSES, traits=["otter"], seeds=2).write(tmp_path / "again")
     runs = plot_transfer_curves.labelled_runs([folder, again])
@@ -63,6 +136,7 @@ def test_curves_of_several_runs_are_told_apart(folder: Path, tmp_path: Path) -> 
         (plot_transfer_curves, ["--sweep", "data.prompts", "--metric", "rate"], "not rate"),
         (plot_initialisation, ["--probe", "story"], "--probe: no 'story'"),
         (plot_trait_matrix, ["--groups", "control"], "--groups: no 'control'"),
+        (print_tables, ["--groups", "sme"], "did you mean 'same'?"),
         (plot_trait_matrix, ["--out", "x.pdf"], "use .svg or .png"),
     ],
 )
