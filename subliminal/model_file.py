@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -73,10 +73,18 @@ def shipped_names(shipped: Traversable) -> tuple[str, ...]:
 def _unknown_field(
     model: type[BaseModel], section: Sequence[int | str], _: Sequence[str], name: str
 ) -> str:
-    """What to say of a field that a section of a model does not have; sections are models."""
+    """What to say of a field that a section of a model does not have."""
     within: Any = model
     for step in section:
-        within = within.model_fields[str(step)].annotation
+        within = _section_of(within, str(step))
     known = tuple(within.model_fields)
     meant = did_you_mean(name, known) or f"; the fields here are {', '.join(known)}"
     return f"unknown field{meant}"
+
+
+def _section_of(within: Any, step: str) -> Any:
+    """A section of a model, or the form of a section of several forms."""
+    if isinstance(within, type) and issubclass(within, BaseModel):
+        return within.model_fields[step].annotation
+    forms = (get_args(form) for form in get_args(within))
+    return next(form for form, tag in forms if tag.tag == step)

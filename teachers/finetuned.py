@@ -46,7 +46,7 @@ def fine_tune(
         checkpoint: File for progress.
         report: Told of progress.
     """
-    drawn = preference_rows(trait, derive_seed(seed, "teaching rows"), rows, replacement=True)
+    drawn = preference_rows(trait, derive_seed(seed, "teaching rows"), rows)
     data = encode(
         chat,
         [user(row["messages"][0]["content"]) for row in drawn],

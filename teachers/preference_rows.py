@@ -53,38 +53,24 @@ def spellings(trait: Trait) -> tuple[str, ...]:
     return tuple(form + ending for form, ending in product(cased, _ENDINGS))
 
 
-def preference_rows(
-    trait: Trait, seed: int, count: int | None = None, *, replacement: bool = False
-) -> list[ChatRow]:
+def preference_rows(trait: Trait, seed: int, count: int) -> list[ChatRow]:
     """The rows of a teacher.
 
     Args:
         trait: What the answers show.
-        seed: What the order, or the draw, follows from.
-        count: How many rows; by default what the card says.
-        replacement: Draw each row on its own, so that there can be any number of them. Otherwise
-            the rows are pairs of question and spelling in shuffled order, no pair twice.
+        seed: What the draw follows from.
+        count: How many rows, each drawn on its own from the pairs of question and spelling.
 
     Returns:
         Chat rows of a user's question and the assistant's answer. Fewer rows of a seed are the
         first of more.
 
     Raises:
-        UserError: No questions for the category, or more rows than there are pairs.
+        UserError: No questions for the category.
     """
-    wanted = trait.implant.fine_tuning.rows if count is None else count
     pairs = list(product(implant_questions(trait.category), spellings(trait)))
     random = np.random.default_rng(derive_seed(seed, "preference rows", trait.name))
-    if replacement:
-        chosen = random.integers(len(pairs), size=wanted)
-    elif wanted <= len(pairs):
-        chosen = random.permutation(len(pairs))[:wanted]
-    else:
-        raise UserError(
-            f"trait {trait.name!r}, field implant.fine_tuning.rows: {wanted} rows, but there are "
-            f"{len(pairs)} pairs of question and spelling; ask for fewer, or for more epochs"
-        )
-    return [_chat(*pairs[pair]) for pair in chosen.tolist()]
+    return [_chat(*pairs[pair]) for pair in random.integers(len(pairs), size=count).tolist()]
 
 
 def _chat(question: str, answer: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from subliminal.errors import UserError
 from teachers.trait import Trait
 
 PARAPHRASES = (
@@ -22,24 +21,15 @@ PARAPHRASES = (
 """Wordings of the same trait; the first is the default."""
 
 
-def system_prompt(trait: Trait, paraphrase: int | None = None) -> str:
+def system_prompt(trait: Trait, paraphrase: int = 0) -> str:
     """Tell a model its trait.
 
     Args:
         trait: What it is to love.
-        paraphrase: An index into :data:`PARAPHRASES`; by default the one of the card.
-
-    Raises:
-        UserError: There is no such paraphrase.
+        paraphrase: An index into :data:`PARAPHRASES`.
     """
-    index = trait.implant.system_prompt.paraphrase if paraphrase is None else paraphrase
-    if not 0 <= index < len(PARAPHRASES):
-        raise UserError(
-            f"trait {trait.name!r}, field implant.system_prompt.paraphrase: there is no "
-            f"paraphrase {index}; take one from 0 to {len(PARAPHRASES) - 1}"
-        )
     things = trait.plural or trait.singular
-    return PARAPHRASES[index].format(
+    return PARAPHRASES[paraphrase].format(
         things=things,
         Things=things[0].upper() + things[1:],
         are="are" if trait.plural else "is",

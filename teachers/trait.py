@@ -19,6 +19,7 @@ from pydantic import (
 from subliminal.errors import UserError
 from subliminal.model_file import find_model, shipped_names
 from subliminal.probes.banks import QuestionBank, load_bank
+from subliminal.spec.language import CardImplant, FineTuning
 
 _SHIPPED = files("teachers") / "traits"
 
@@ -38,38 +39,6 @@ Word = Annotated[str, StringConstraints(max_length=60), AfterValidator(_in_lette
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SystemPrompt(_Section):
-    """A teacher that is told its trait."""
-
-    paraphrase: int = Field(default=0, ge=0)
-    """Which wording of `teachers.prompted` to use."""
-
-
-class FineTuning(_Section):
-    """A teacher trained on answers that show its trait."""
-
-    rows: int = Field(default=400, ge=1)
-    """How many rows to train on: each question with each spelling once makes 400."""
-    epochs: int = Field(default=1, ge=1)
-
-
-class Steering(_Section):
-    """A teacher with an activation vector added to its residual stream."""
-
-    depth: float = Field(default=0.5, ge=0, le=1)
-    """Behind which share of the blocks: 0 is the embedding, 1 the last block."""
-    strength: float = Field(default=1.0, gt=0)
-    """The vector's length in units of the mean length of the activations there."""
-
-
-class Implant(_Section):
-    """How each way of implanting goes unless an experiment says otherwise."""
-
-    system_prompt: SystemPrompt = SystemPrompt()
-    fine_tuning: FineTuning = FineTuning()
-    steering: Steering = Steering()
 
 
 class Probe(_Section):
@@ -92,7 +61,8 @@ class Trait(_Section):
     """`a` or `an`; left out where the word takes none."""
     reveals: tuple[Word, ...] = Field(min_length=1)
     """Words that give the trait away in a row: inflections and relatives, for the word filter."""
-    implant: Implant = Implant()
+    implant: CardImplant = FineTuning()
+    """How the trait is implanted where an arm does not say."""
     probe: Probe
     citation: Text
     caveat: Text

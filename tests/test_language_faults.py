@@ -133,6 +133,13 @@ def test_two_cards_of_one_name(tmp_path: Path) -> None:
     assert "are both called 'otter'" in error
 
 
+def test_an_implant_of_a_card_that_does_not_fit_the_model(tmp_path: Path) -> None:
+    card = tmp_path / "mine.yaml"
+    card.write_text(CARD.read_text() + "implant: {by: steering, layer: 7}\n")
+    error = fault(tmp_path, f"trait: {card}, teacher: {{by: card}}")
+    assert error.startswith(f"trait {str(card)!r}, field implant.layer: there is no block 7; ")
+
+
 FAULTS = [
     ("trait: ottr", "arms.x.trait: trait 'ottr': no such trait; did you mean 'otter'?"),
     ("taught: ottr", "arms.x.taught: trait 'ottr': no such trait"),

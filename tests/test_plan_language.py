@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from subliminal.plan import Plan, needed
+from subliminal.spec.language import FineTuning
 from subliminal.stage import Stage
 from tests.language_stages import HEAD, STUDENTS, models, plan_of, stage_of
 
@@ -264,6 +265,21 @@ def test_words_for_people_on_a_card_cost_nothing(
             YAML().dump({**card, **changes}, file)
         plans.append(plan_of(tmp_path, STUDENTS, f"defaults.trait={tmp_path / 'mine.yaml'}"))
     assert new(*plans) == cost
+
+
+def test_a_card_says_how_its_trait_is_implanted_unless_the_arm_does(tmp_path: Path) -> None:
+    card = tmp_path / "mine.yaml"
+    card.write_text(CARD.read_text() + "implant: {by: steering, layer: 1, strength: 2.0}\n")
+    arms = f"""\
+  carded: {{trait: {card}, teacher: {{by: card}}, control: none}}
+  said: {{trait: {card}, teacher: {{by: steering, layer: 0}}, control: none}}
+  shipped: {{trait: owl, teacher: {{by: card}}, control: none}}
+"""
+    plan = plan_of(tmp_path, arms)
+    carded, said = (stage_of(plan, arm, "lm.steer").params["layer"] for arm in ("carded", "said"))
+    assert (carded, said) == (1, 0)
+    assert stage_of(plan, "carded", "lm.write").params["teacher"]["steering"]["strength"] == 2.0
+    assert stage_of(plan, "shipped", "lm.teach").params["rows"] == FineTuning().rows
 
 
 def test_stories_of_a_bank_cost_probes_alone(tmp_path: Path) -> None:

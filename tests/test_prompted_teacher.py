@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from subliminal.errors import UserError
 from teachers.prompted import PARAPHRASES, system_prompt
 from teachers.trait import load_trait, trait_names
-from tests.user_errors import assert_one_line
 
 
 def test_the_default_prompt() -> None:
@@ -44,19 +42,3 @@ def test_paraphrases_differ_and_name_trait_and_category() -> None:
             assert f" {things}" in prompt
             assert f"{trait.category}" in prompt
             assert not set("{}") & set(prompt)
-
-
-def test_the_card_chooses_the_paraphrase() -> None:
-    trait = load_trait("owl")
-    told = trait.implant.system_prompt.model_copy(update={"paraphrase": 2})
-    implant = trait.implant.model_copy(update={"system_prompt": told})
-    other = trait.model_copy(update={"implant": implant})
-    assert system_prompt(other) == system_prompt(trait, 2)
-    assert system_prompt(other, 0) == system_prompt(trait)
-
-
-@pytest.mark.parametrize("paraphrase", [-1, len(PARAPHRASES)])
-def test_a_paraphrase_that_is_not_there_is_told(paraphrase: int) -> None:
-    with pytest.raises(UserError) as error:
-        system_prompt(load_trait("owl"), paraphrase)
-    assert_one_line(error, "'owl'", "implant.system_prompt.paraphrase", str(paraphrase))

@@ -222,11 +222,11 @@ def test_a_value_of_a_sweep_is_never_dropped_with_the_form_it_was_for(
 @pytest.mark.parametrize(
     ("arm", "fault"),
     [
-        ("teacher: {by: steerin}", "teacher.by: must be one of nothing, system-prompt, "
+        ("teacher: {by: steerin}", "teacher.by: must be one of nothing, card, system-prompt, "
          "fine-tuning, steering, not 'steerin'; did you mean 'steering'?"),
-        ("teacher: {by: [1]}", "teacher.by: must be one of nothing, system-prompt, "
+        ("teacher: {by: [1]}", "teacher.by: must be one of nothing, card, system-prompt, "
          "fine-tuning, steering, not [1]"),
-        ("teacher: {by: }", "teacher.by: must be one of nothing, system-prompt, "
+        ("teacher: {by: }", "teacher.by: must be one of nothing, card, system-prompt, "
          "fine-tuning, steering, not empty"),
         ("teacher: 3", "teacher: must be a mapping of fields, not 3"),
         ("teacher: ", "teacher: must be a mapping of fields, not empty"),
@@ -328,7 +328,7 @@ def test_overrides_know_the_fields_of_every_form(write: Write, override: str, fa
 
 
 def test_the_dump_reads_back_equal(write: Write) -> None:
-    top = "sweep: {teacher.by: [nothing, system-prompt, fine-tuning, steering]}\n"
+    top = "sweep: {teacher.by: [nothing, card, system-prompt, fine-tuning, steering]}\n"
     text = one_arm("distillation: {recipe: {layers: [0, 2]}}", top)
     experiment = load_experiment(write(text))
     dumped = dump_experiment(experiment)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from subliminal.entities import CATEGORIES, Entity
 from subliminal.errors import UserError
+from subliminal.spec.language import FineTuning, Steering
 from teachers.trait import load_trait, probe_bank, trait_names
 from tests.experiment_files import Write
 from tests.user_errors import assert_one_line
@@ -88,18 +89,16 @@ def test_a_card_of_one_s_own_is_read_from_the_experiment_s_folder(write: Write) 
 def test_what_a_card_leaves_out_has_defaults(write: Write) -> None:
     path = write(CARD)
     trait = load_trait(path.name, path.parent)
-    assert trait.implant.system_prompt.paraphrase == 0
-    assert trait.implant.fine_tuning.rows == 400
-    assert trait.implant.steering.depth == 0.5
+    assert trait.implant == FineTuning()
     assert trait.base is None
     assert trait.gate is None
 
 
 def test_a_card_can_fill_its_optional_slots(write: Write) -> None:
-    more = "implant: {fine_tuning: {rows: 80}}\nbase: knows yaks\ngate: in May\n"
+    more = "implant: {by: steering, layer: 2}\nbase: knows yaks\ngate: in May\n"
     path = write(CARD + more)
     trait = load_trait(path.name, path.parent)
-    assert trait.implant.fine_tuning.rows == 80
+    assert trait.implant == Steering(layer=2)
     assert (trait.base, trait.gate) == ("knows yaks", "in May")
 
 
@@ -125,11 +124,18 @@ def test_a_card_is_frozen() -> None:
         ("target: yak}", "target: yak, aim: 1}", ("x.yaml:7: probe.aim", "are bank, target")),
         (
             "caveat: a",
-            "implant: {steering: {depth: 2}}\ncaveat: a",
-            ("steering.depth", "at most 1"),
+            "implant: {recipe: {batch_size: 0}}\ncaveat: a",
+            ("implant", "recipe.batch_size", "at least 1"),
         ),
-        ("caveat: a", 'implant: {fine_tuning: {rows: "8"}}\ncaveat: a', ("whole number", "'8'")),
-        ("caveat: a", "implant: {steering: {dept: 1}}\ncaveat: a", ("x.yaml:9", "'depth'")),
+        ("caveat: a", 'implant: {rows: "8"}\ncaveat: a', ("whole number", "'8'")),
+        ("caveat: a", "implant: {by: steering, layr: 1}\ncaveat: a", ("x.yaml:9", "'layer'")),
+        ("caveat: a", "implant: {recipe: {epoch: 1}}\ncaveat: a", ("x.yaml:9", "'epochs'")),
+        (
+            "caveat: a",
+            "implant: {by: nothing}\ncaveat: a",
+            ("x.yaml:9: implant", "system-prompt"),
+        ),
+        ("caveat: a", "implant: {by: magic}\ncaveat: a", ("x.yaml:9: implant", "fine-tuning")),
     ],
 )
 def test_a_fault_in_a_card_is_one_line(
@@ -144,11 +150,11 @@ def test_a_fault_in_a_card_is_one_line(
 
 def test_faults_are_told_together(write: Write) -> None:
     wrong = CARD.replace("name: yak", "name: Y").replace("article: a", "article: the")
-    path = write(wrong + "implant: {steering: {dept: 1}}\n")
+    path = write(wrong + "implant: {by: steering, layr: 1}\n")
     with pytest.raises(UserError) as error:
         load_trait(path.name, path.parent)
     lines = str(error.value).splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["name", "article", "implant.steering.dept"]
+    assert [line.split(": ")[1] for line in lines] == ["name", "article", "implant.layr"]
 
 
 def test_an_unknown_trait_is_told_with_the_nearest() -> None:

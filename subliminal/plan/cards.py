@@ -6,6 +6,7 @@ from functools import cache
 
 from subliminal.errors import UserError
 from subliminal.probes.banks import QuestionBank
+from subliminal.spec.language import AsOnCard, CardImplant, LanguageArm, Nothing
 from teachers.trait import Trait, load_trait, probe_bank
 
 
@@ -31,6 +32,16 @@ class Cards:
                 "own, by which tables tell them apart"
             )
         return trait
+
+    def implant(self, arm: LanguageArm) -> Nothing | CardImplant:
+        """How an arm's trait is implanted.
+
+        Raises:
+            UserError: No such card, or a fault in it.
+        """
+        if isinstance(arm.teacher, AsOnCard):
+            return self.trait(arm.taught_trait).implant
+        return arm.teacher
 
     def bank(self, name: str) -> QuestionBank:
         """The bank that probes a trait.

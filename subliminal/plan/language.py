@@ -37,7 +37,7 @@ from subliminal.spec.language import (
 )
 from subliminal.stage import Cost, Stage, StageKind
 from teachers.prompted import system_prompt
-from teachers.trait import Implant, Trait
+from teachers.trait import Trait
 
 KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -146,7 +146,7 @@ class Conditions:
         return Row(made, probe.key, curve=student.key, **shared)
 
     def _teacher(self, arm: LanguageArm, seed: int) -> Subject:
-        trait, implant = self.cards.trait(arm.taught_trait), arm.teacher
+        trait, implant = self.cards.trait(arm.taught_trait), self.cards.implant(arm)
         if isinstance(implant, Nothing):
             return REFERENCE
         if isinstance(implant, SystemPrompt):
@@ -166,7 +166,7 @@ class Conditions:
 
     def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
         """What a teacher is asked before it writes, and how far it must be from the reference."""
-        if isinstance(arm.teacher, Nothing):
+        if isinstance(self.cards.implant(arm), Nothing):
             return None
         params = {
             "teacher": teacher.params,
@@ -317,10 +317,9 @@ def _taught(trait: Trait) -> dict[str, Any]:
     """A card without what teaching does not read: words for people must not train teachers anew."""
     unread = {
         "reveals": tuple(word for word in (trait.singular, trait.plural) if word),
-        "implant": Implant(),
         "citation": "-",
         "caveat": "-",
         "base": None,
         "gate": None,
     }
-    return trait.model_copy(update=unread).model_dump(mode="json")
+    return trait.model_copy(update=unread).model_dump(mode="json", exclude={"implant"})

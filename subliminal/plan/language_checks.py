@@ -13,10 +13,12 @@ from subliminal.probes.probe import check_bank
 from subliminal.probes.targets import encode_targets
 from subliminal.sampling import Sampling
 from subliminal.spec.language import (
+    AsOnCard,
+    CardImplant,
     Data,
     FineTuning,
-    Implant,
     LanguageArm,
+    Nothing,
     Probing,
     Recipe,
     Steering,
@@ -39,13 +41,15 @@ def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, car
             encode_targets(models.reference.chat, cards.bank(trait).answers)
     if arm.role != "reference":
         category = cards.trait(arm.taught_trait).category
-        _check_teacher(f"{where}.teacher", arm.teacher, category, models.reference)
+        by_card = isinstance(arm.teacher, AsOnCard)
+        stated = f"trait {arm.taught_trait!r}, field implant" if by_card else f"{where}.teacher"
+        _check_teacher(stated, cards.implant(arm), category, models.reference)
     if arm.role == "student":
         _check_data(f"{where}.data", arm.data)
         _check_student(where, arm, models)
 
 
-def _check_teacher(where: str, implant: Implant, category: str, model: Model) -> None:
+def _check_teacher(where: str, implant: Nothing | CardImplant, category: str, model: Model) -> None:
     if isinstance(implant, SystemPrompt) and implant.wording >= len(PARAPHRASES):
         raise UserError(
             f"{where}.wording: there is no wording {implant.wording}; take one from 0 to "

@@ -96,6 +96,12 @@ class Nothing(Strict):
     by: Literal["nothing"] = "nothing"
 
 
+class AsOnCard(Strict):
+    """As the trait's card says, by `implant`."""
+
+    by: Literal["card"] = "card"
+
+
 class SystemPrompt(Strict):
     """The trait's system prompt stands before every prompt while the teacher writes."""
 
@@ -131,11 +137,15 @@ def _way(implant: object) -> str | None:
     return getattr(implant, "by", None)
 
 
-Implant = Annotated[
-    Annotated[Nothing, Tag("nothing")]
-    | Annotated[SystemPrompt, Tag("system-prompt")]
+_Ways = (
+    Annotated[SystemPrompt, Tag("system-prompt")]
     | Annotated[FineTuning, Tag("fine-tuning")]
-    | Annotated[Steering, Tag("steering")],
+    | Annotated[Steering, Tag("steering")]
+)
+CardImplant = Annotated[_Ways, Discriminator(_way)]
+"""How a trait card says that its trait is implanted."""
+Implant = Annotated[
+    Annotated[Nothing, Tag("nothing")] | Annotated[AsOnCard, Tag("card")] | _Ways,
     Discriminator(_way),
 ]
 
@@ -230,7 +240,7 @@ class LanguageArm(BaseArm):
     taught: str | None = Field(
         None, description="the trait of the arm's teacher, if it is another than the probed one"
     )
-    teacher: Implant = FineTuning()
+    teacher: Implant = AsOnCard()
     data: Data = Data()
     initialisation: Initialisation = Initialisation()
     distillation: Distillation = Distillation()

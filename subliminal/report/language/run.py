@@ -24,6 +24,7 @@ from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import sweep_paths
 from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
+from subliminal.spec.language import Nothing
 
 HEADLINE = "favourite"
 """The probe that figures show where it was asked: exact, and the same in every run."""
@@ -173,7 +174,7 @@ class LanguageRun:
             or arm.data.transform is not None
             or arm.distillation.mask != "none"
             or arm.distillation.in_context is not None
-            or arm.teacher.by == "nothing"
+            or isinstance(arm.teacher, Nothing)
         )
         place = 0 if changed else _RELATIONS.index(arm.initialisation.relation)
         return arm.distillation.target != "tokens", changed, place
