@@ -168,12 +168,13 @@ def known_rules() -> dict[str, type[Rule]]:
     """Every rule class that has been imported, by name; of two with one name, the last defined."""
     return {
         found.model_fields["rule"].default: found
-        for found in _subclasses(Rule)  # type: ignore[type-abstract]
+        for found in _subclasses(Rule)
         if not found.model_fields["rule"].is_required()
     }
 
 
-def _subclasses(base: type[Rule]) -> Iterator[type[Rule]]:
+def _subclasses(base: type) -> Iterator[type[Rule]]:
+    found: type[Rule]
     for found in base.__subclasses__():
         yield found
         yield from _subclasses(found)

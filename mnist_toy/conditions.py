@@ -15,7 +15,7 @@ from typing import Any
 
 from mnist_toy import stages
 from mnist_toy.architecture import architecture
-from mnist_toy.cost import training_bytes, training_flops
+from mnist_toy.cost import TRAINING_RATE, training_bytes, training_flops
 from mnist_toy.tasks import logit_layout
 from subliminal.errors import UserError
 from subliminal.machine import Precision
@@ -194,6 +194,7 @@ class Conditions:
         return Cost(
             flops=training_flops(student, targets, training, models=1),
             memory_bytes=training_bytes(student, targets, training, 1, self.precision, threads=0),
+            share_of_rate=TRAINING_RATE,
         )
 
 

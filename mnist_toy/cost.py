@@ -12,6 +12,9 @@ from subliminal.spec.mnist import Training
 FLOAT32_BYTES = 4
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2}
 
+TRAINING_RATE = 0.73
+"""Share of the machine's matrix-product rate that training reaches (benchmarks/mnist.py)."""
+
 
 def forward_flops(architecture: Architecture, batch: int) -> int:
     """Count the floating-point operations of a forward pass's matrix products, for one model."""

@@ -149,7 +149,7 @@ def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
             str(len(lot.stages)),
             str(sum(stage.key in cached for stage in lot.stages)),
             str(len(missing)),
-            duration(sum(s.cost.flops for s in missing) / flops_per_second) if missing else "-",
+            duration(sum(s.cost.seconds(flops_per_second) for s in missing)) if missing else "-",
             size(memory_of(lot.stages)),
         )
     return table
@@ -159,11 +159,12 @@ def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int)
     """One line: stages to do, time, memory."""
     missing = needed(plan, cached)
     flops = sum(stage.cost.flops for stage in missing)
+    seconds = sum(stage.cost.seconds(flops_per_second) for stage in missing)
     heaviest = max((memory_of(lot.stages, jobs) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
     return (
         f"{len(missing)} of {len(plan.stages)} stages to compute: {flops / 1e12:.1f} TFLOP, "
-        f"about {duration(flops / flops_per_second)} with {jobs} jobs, "
+        f"about {duration(seconds)} with {jobs} jobs, "
         f"about {size(memory)} of memory"
     )
 

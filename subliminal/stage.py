@@ -21,6 +21,12 @@ class Cost:
     """Memory it adds to a worker while it runs."""
     at_once: bool = True
     """Whether a lot's stages run at once and so are in memory together."""
+    share_of_rate: float = 1.0
+    """Share of the machine's matrix-product rate at which the operations are done."""
+
+    def seconds(self, flops_per_second: float) -> float:
+        """How long it takes at a rate of matrix products."""
+        return self.flops / self.share_of_rate / flops_per_second
 
 
 @dataclass(frozen=True)

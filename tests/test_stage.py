@@ -133,3 +133,8 @@ def test_stages_that_run_one_by_one_are_in_memory_one_by_one() -> None:
     assert memory_of(lot(at_once=False), workers=2) == 14
     assert memory_of(lot(at_once=False), workers=9) == 35
     assert memory_of([]) == 0
+
+
+def test_a_stage_takes_longer_where_it_does_not_reach_the_rate_of_products() -> None:
+    assert Cost(flops=6e9).seconds(2e9) == 3
+    assert Cost(flops=6e9, share_of_rate=0.5).seconds(2e9) == 6

@@ -17,6 +17,9 @@ GATE_TOKENS = 2 * 50 * QUESTION_TOKENS
 """Of a bank's questions, put to a teacher and to the reference."""
 WORKING_MEMORY = 2**28
 
+TRAINING_RATE, WRITING_RATE, PROBING_RATE = 0.45, 0.3, 0.75
+"""Shares of the machine's matrix-product rate, as measured with the pocket models on two cores."""
+
 TRAINING_PASSES = 3
 """A backward pass takes as long as two forward ones."""
 
@@ -38,19 +41,20 @@ class Costs:
     def writing(self, data: Data) -> Cost:
         """Of sampling a data set."""
         head = data.prompts * COMPLETION_TOKENS * self.shape.head_parameters
-        return self._cost(self._forward(data.prompts * ROW_TOKENS) + 2 * head, copies=2)
+        flops = self._forward(data.prompts * ROW_TOKENS) + 2 * head
+        return self._cost(flops, WRITING_RATE, copies=2)
 
     def probing(self) -> Cost:
         """Of every probe of a model."""
-        return self._cost(self._forward(PROBING_TOKENS), copies=2)
+        return self._cost(self._forward(PROBING_TOKENS), PROBING_RATE, copies=2)
 
     def gate(self) -> Cost:
         """Of asking a teacher and the reference for their favourites."""
-        return self._cost(self._forward(GATE_TOKENS), copies=3)
+        return self._cost(self._forward(GATE_TOKENS), PROBING_RATE, copies=3)
 
     def steering(self, questions: int) -> Cost:
         """Of a steering vector."""
-        return self._cost(self._forward(2 * questions * PROMPT_TOKENS), copies=1)
+        return self._cost(self._forward(2 * questions * PROMPT_TOKENS), PROBING_RATE, copies=1)
 
     def _training(self, tokens: int, recipe: Recipe, *, teacher: bool) -> Cost:
         # What does not learn reads the rows once: a teacher, and blocks before those that learn.
@@ -58,7 +62,7 @@ class Costs:
         once = min(recipe.epochs, 1) * (teacher + frozen)
         passes = once + recipe.epochs * TRAINING_PASSES * (1.0 - frozen)
         # Weights, gradient, two moments, what is shown to observers, and a teacher.
-        return self._cost(passes * self._forward(tokens), copies=6)
+        return self._cost(passes * self._forward(tokens), TRAINING_RATE, copies=6)
 
     def _frozen_share(self, recipe: Recipe) -> float:
         """Share of the blocks that come before the first that learns."""
@@ -69,6 +73,7 @@ class Costs:
     def _forward(self, tokens: int) -> float:
         return 2.0 * tokens * self.shape.matrix_parameters
 
-    def _cost(self, flops: float, *, copies: int) -> Cost:
+    def _cost(self, flops: float, share_of_rate: float, *, copies: int) -> Cost:
         weights = 4 * (self.shape.matrix_parameters + self.shape.head_parameters)
-        return Cost(flops, copies * weights + WORKING_MEMORY, at_once=False)
+        memory = copies * weights + WORKING_MEMORY
+        return Cost(flops, memory, share_of_rate=share_of_rate, at_once=False)
