@@ -10,8 +10,9 @@ similar length together and takes the faster of its ways to attend. Times are th
 other processes lengthen less than the clock's, unless there are several threads. Speeds count the
 rows' own tokens, not padding.
 
-Below, an adapter in the last block learns in several passes over the rows, from tokens and from a
-teacher's logits: with what does not learn remembered from a first pass, and computed again.
+Below, two matrices of the last block learn in several passes over the rows, as they do in the
+experiments on numbers: an adapter of them, from tokens and from a teacher's logits, with what does
+not learn remembered from a first pass, and computed again; in the Trainer the matrices themselves.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ LATE = Recipe(
     batch_size=64,
     adapter=Adapter(matrices=("o_proj", "down_proj"), layers=(3,), freeze_a=True),
 )
+LATE_WEIGHTS = ("layers.3.self_attn.o_proj.weight", "layers.3.mlp.down_proj.weight")
+"""What the adapter adapts, by the ends of their names."""
 ROWS = 1024
 PROMPTS, COMPLETIONS = (30, 51), (14, 27)
 """Lengths, the upper ones excluded: rows of some 60 tokens, a third of them completion."""
@@ -95,8 +98,22 @@ def our_seconds(bench: Bench, precision: Precision, loss: Loss) -> float:
     return bench.clock() - begin
 
 
-def trainer_seconds(bench: Bench, precision: Precision, attend: str) -> float:
-    """Train one epoch with the Trainer; what it does before the first step is not counted."""
+def trainer_seconds(
+    bench: Bench,
+    precision: Precision,
+    attend: str,
+    recipe: Recipe = RECIPE,
+    learning: Sequence[str] = (),
+) -> float:
+    """Train with the Trainer; what it does before the first step is not counted.
+
+    Args:
+        bench: Rows and clock.
+        precision: Of matrix products.
+        attend: Its way to attend.
+        recipe: Epochs, optimiser and schedule.
+        learning: Ends of the names of the parameters that learn; default: all.
+    """
     from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback
     from transformers.trainer_callback import PrinterCallback
 
@@ -112,10 +129,12 @@ def trainer_seconds(bench: Bench, precision: Precision, attend: str) -> float:
     model = LlamaForCausalLM(LlamaConfig(**POCKET.config()))
     model.set_attn_implementation(attend)
     model.load_state_dict(Decoder(POCKET).initialise(0).state_dict())
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not learning or name.endswith(tuple(learning)))
     with TemporaryDirectory() as folder:
         trainer = Trainer(
             model=model,
-            args=trainer_arguments(folder, precision),
+            args=trainer_arguments(folder, precision, recipe),
             train_dataset=examples(bench.rows),
             data_collator=pad,
             callbacks=[Watch()],
@@ -125,20 +144,20 @@ def trainer_seconds(bench: Bench, precision: Precision, attend: str) -> float:
     return times[1] - times[0]
 
 
-def trainer_arguments(folder: str, precision: Precision) -> Any:
+def trainer_arguments(folder: str, precision: Precision, recipe: Recipe) -> Any:
     """Our recipe in the Trainer's words, and its fastest settings."""
     from transformers import TrainingArguments
 
     return TrainingArguments(
         output_dir=folder,
-        num_train_epochs=RECIPE.epochs,
-        per_device_train_batch_size=RECIPE.batch_size,
-        learning_rate=RECIPE.learning_rate,
-        lr_scheduler_type=RECIPE.schedule,
-        adam_beta1=RECIPE.betas[0],
-        adam_beta2=RECIPE.betas[1],
-        weight_decay=RECIPE.weight_decay,
-        max_grad_norm=RECIPE.clip or 0.0,
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        adam_beta1=recipe.betas[0],
+        adam_beta2=recipe.betas[1],
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.clip or 0.0,
         optim="adamw_torch_fused",
         bf16=precision == "bfloat16",
         use_cpu=not machine.cuda_devices(),
@@ -218,17 +237,26 @@ def late_seconds(
 
 
 def print_late_speeds(bench: Bench, precision: Precision) -> None:
-    """Print how much faster an adapter in the last block learns where the rest is remembered."""
+    """Print how much faster part of the last block learns where the rest is remembered."""
     teacher = TeacherDivergence(Decoder(POCKET).initialise(1))
-    print(f"\n{precision}; an adapter in the last block, {LATE.epochs} epochs")
-    print(f"{'':20}{'remembered':>12}{'again':>8}{'ratio':>7}")
+    theirs = min(
+        trainer_seconds(bench, precision, attend, LATE, LATE_WEIGHTS)
+        for attend in ("sdpa", "eager")
+        for _ in range(bench.rounds)
+    )
+    print(f"\n{precision}; part of the last block, {LATE.epochs} epochs; Trainer {theirs:.1f} s")
+    print(f"{'':20}{'remembered':>12}{'again':>8}{'ratio':>7}{'of Trainer':>12}")
     for name, way in (("from tokens", None), ("from logits", teacher)):
         times = [
             [late_seconds(bench, precision, way, remember=remember) for remember in (True, False)]
             for _ in range(bench.rounds)
         ]
         remembered, again = map(min, zip(*times, strict=True))
-        print(f"{name:20}{remembered:10.1f} s{again:6.1f} s{again / remembered:7.2f}", flush=True)
+        print(
+            f"{name:20}{remembered:10.1f} s{again:6.1f} s{again / remembered:7.2f}"
+            f"{theirs / remembered:12.2f}",
+            flush=True,
+        )
 
 
 def run_as_a_worker(threads: int) -> None:
