@@ -5,8 +5,8 @@ A new rule is one more class here (or in any module that is imported): see :clas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self, cast
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -22,12 +22,13 @@ from filters.strict_numbers import (
 from filters.words import WordFilter
 from subliminal.errors import UserError
 from subliminal.number_prompts import FORMATS, FormatName
+from teachers.trait import load_trait
 
 PUBLISHED_36 = "published-36"
 UNKNOWN_FORMAT = "format asked for is unknown"
 
 
-def _one_or_more(value: object) -> object:
+def _one_or_more(value: Any) -> Collection[Any]:
     return value if isinstance(value, list | tuple | set | frozenset) else (value,)
 
 
@@ -140,18 +141,36 @@ class WordsRule(Rule):
     main_option = "words"
 
     rule: Literal["words"] = "words"
-    words: Words
+    words: Words = ()
+    traits: Words = Field(
+        (), description="cards, by name or file, whose `reveals` are added to the words"
+    )
     leetspeak: bool = Field(False, description="also see letters in digits and signs: 0wl")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_words_of_traits(cls, options: object) -> object:
+        # Written out, so that what a card reveals is part of the filter's fingerprint.
+        if not isinstance(options, dict):
+            return options
+        traits = _one_or_more(options.get("traits", ()))
+        if not all(isinstance(name, str) for name in traits):
+            return options
+        try:
+            revealed = [word for name in traits for word in load_trait(name).reveals]
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return {**options, "words": (*_one_or_more(options.get("words", ())), *revealed)}
 
     @field_validator("words")
     @classmethod
     def _in_one_order(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        if not words:
-            raise ValueError("needs at least one word")
         return tuple(sorted({word.strip() for word in words}))
 
     @model_validator(mode="after")
     def _words_can_be_searched_for(self) -> Self:
+        if not self.words:
+            raise ValueError("needs at least one of `words`, or one of `traits`")
         try:
             self.check()
         except UserError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -17,6 +19,7 @@ from filters.rules import NumbersRule
 from filters.strict_numbers import COPIED_RUN, COPIED_SHARE
 from subliminal.errors import UserError
 from subliminal.number_prompts import FORMATS
+from teachers.trait import load_trait
 from tests.user_errors import assert_one_line
 
 
@@ -109,6 +112,29 @@ def test_a_description_is_plain_data_that_makes_the_filter_again() -> None:
     assert rules.described()[0]["banned"] == sorted(BANNED_NUMBERS)
 
 
+def test_words_that_reveal_a_trait_are_taken_from_its_card() -> None:
+    rules = compile_filter(["words:hello,traits=otter,wolf"])
+    [described] = rules.described()
+    assert set(described["words"]) == {
+        "hello",
+        *load_trait("otter").reveals,
+        *load_trait("wolf").reveals,
+    }
+    assert compile_filter(rules.described()) == rules
+    found = rules.reasons(chat("An otter in its holt"))
+    assert found == ["has the word otter", "has the word holt"]
+
+
+def test_another_card_is_another_filter(tmp_path: Path) -> None:
+    card = tmp_path / "mine.yaml"
+    otter = files("teachers").joinpath("traits/otter.yaml").read_text()
+    found = []
+    for more in ("raft", "raft, lutra"):
+        card.write_text(otter.replace("raft]", f"{more}]"))
+        found.append(compile_filter([{"rule": "words", "traits": str(card)}]))
+    assert found[0].fingerprint != found[1].fingerprint
+
+
 def test_rules_are_frozen() -> None:
     with pytest.raises(ValidationError):
         NumbersRule().maximum = 5  # type: ignore[misc]
@@ -139,9 +165,11 @@ def test_rules_are_frozen() -> None:
         ("numbers-format:commas", ("format: ", "not 'commas'", "semicolon")),
         ("numbers-copies:max_share=1.5", ("max_share: ",)),
         ("numbers-copies:max_share=nan", ("max_share: ",)),
-        ("words", ("words is missing",)),
-        ("words:", ("words is missing",)),
-        ({"rule": "words", "words": []}, ("needs at least one word",)),
+        ("words", ("needs at least one of `words`",)),
+        ("words:", ("needs at least one of `words`",)),
+        ("words:traits=ottr", ("trait 'ottr': no such trait", "'otter'")),
+        ({"rule": "words", "traits": [3]}, ("traits.0: ", "not 3")),
+        ({"rule": "words", "words": []}, ("needs at least one of `words`",)),
         ("words:owl2", ("'owl2' must be letters",)),
         ("words:owl,,fox", ("'' must be letters",)),
         ("words:owl\n2,leetspeak=maybe", ("leetspeak: ", "'maybe'")),
