@@ -9,7 +9,7 @@ from scipy import stats
 from subliminal.report.language.effects import differences_of, effect_of
 from subliminal.report.language.variants import Variant
 
-PAIR = Variant("same", {}, "student", {"owl": "same-owl", "fox": "same-fox"}, "control")
+PAIR = Variant("same", {}, {}, "student", {"owl": "same-owl", "fox": "same-fox"}, "control")
 
 
 def test_traits_are_averaged_within_a_seed_before_seeds_are() -> None:

@@ -38,6 +38,24 @@ def test_a_variant_has_an_arm_for_each_trait() -> None:
     assert variants["control, prompts = 1000"].control == ""
 
 
+IN_STEP = """
+arms:
+  reference: {role: reference}
+  step:
+    control: none
+    sweep: {teacher.rows: [480, 960], distillation.recipe.epochs: [1, 2]}
+  grid: {control: none, sweep: [{data.prompts: [1000, 3000]}, {data.temperature: [0.5, 1.0]}]}
+"""
+
+
+def test_of_paths_that_move_in_step_one_tells_variants_apart() -> None:
+    arms = language_run(IN_STEP, traits=["owl"], seeds=1).manifest.arms
+    labels = [variant.label for variant in variants_of(arms, traits_swept(arms))]
+    assert len(set(labels)) == len(labels) == 7
+    assert labels[1:3] == ["step, teaching rows = 480", "step, teaching rows = 960"]
+    assert labels[3] == "grid, prompts = 1000, temperature = 0.5"
+
+
 def test_only_runs_that_sweep_traits_are_told_by_variants() -> None:
     assert sweeps_traits(language_run(DOSES, seeds=1).manifest.arms)
     assert not sweeps_traits(language_run(DOSES, traits=[], seeds=1).manifest.arms)

@@ -80,6 +80,7 @@ def _panel(run: LanguageRun, variant: Variant, probe: str) -> _Panel:
     control = Variant(
         group=variant.control,
         point={},
+        told_by={},
         role="student",
         arms={trait: arm for trait, arm in controls.items() if arm is not None},
         control="",

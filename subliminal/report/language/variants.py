@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ class Variant:
     group: str
     point: Mapping[str, Any]
     """Swept path -> value, without the trait."""
+    told_by: Mapping[str, Any]
+    """The part of the point that tells it from others of its group."""
     role: Literal["reference", "teacher", "student"]
     arms: Mapping[str, str]
     """Trait -> arm, in the order of the run."""
@@ -30,7 +32,7 @@ class Variant:
     @property
     def label(self) -> str:
         """The group, with the swept values that tell the variant from others of the group."""
-        return _label(self.group, self.point)
+        return _label(self.group, self.told_by)
 
 
 def sweeps_traits(arms: Mapping[str, ArmState]) -> bool:
@@ -56,7 +58,8 @@ def variants_of(arms: Mapping[str, ArmState], traits: Mapping[str, str]) -> list
     members: dict[str, list[str]] = {}
     for name, state in arms.items():
         members.setdefault(_key(state), []).append(name)
-    return [_variant(names, arms, traits) for names in members.values()]
+    telling = _telling_paths(arms)
+    return [_variant(names, arms, traits, telling) for names in members.values()]
 
 
 def reference_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
@@ -77,20 +80,55 @@ def control_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
     return None if control == "none" else control
 
 
-def _variant(names: list[str], arms: Mapping[str, ArmState], traits: Mapping[str, str]) -> Variant:
+def _variant(
+    names: list[str],
+    arms: Mapping[str, ArmState],
+    traits: Mapping[str, str],
+    telling: Mapping[str, Sequence[str]],
+) -> Variant:
     first = arms[names[0]]
     return Variant(
         group=first.group,
         point=_rest(first),
+        told_by=_told_by(first, telling),
         role=first.role,
         arms={traits[name]: name for name in names},
-        control=_labels_of((control_of(name, arms) for name in names), arms),
+        control=_labels_of((control_of(name, arms) for name in names), arms, telling),
     )
 
 
-def _labels_of(names: Iterable[str | None], arms: Mapping[str, ArmState]) -> str:
+def _labels_of(
+    names: Iterable[str | None],
+    arms: Mapping[str, ArmState],
+    telling: Mapping[str, Sequence[str]],
+) -> str:
     known = (arms[name] for name in names if name is not None and name in arms)
-    return listing(list(dict.fromkeys(_label(state.group, _rest(state)) for state in known)))
+    labels = (_label(state.group, _told_by(state, telling)) for state in known)
+    return listing(list(dict.fromkeys(labels)))
+
+
+def _telling_paths(arms: Mapping[str, ArmState]) -> dict[str, list[str]]:
+    """Group -> the swept paths that its labels need: of those that move in step, one."""
+    points: dict[str, list[dict[str, Any]]] = {}
+    for state in arms.values():
+        points.setdefault(state.group, []).append(_rest(state))
+    return {group: _one_of_each_step(found) for group, found in points.items()}
+
+
+def _one_of_each_step(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The path of the shortest name among those whose values change together."""
+    steps: dict[tuple[int, ...], str] = {}
+    for path in points[0]:
+        values = [json.dumps(point.get(path)) for point in points]
+        pattern = tuple(values.index(value) for value in values)
+        named = steps.setdefault(pattern, path)
+        if len(path_name(path)) < len(path_name(named)):
+            steps[pattern] = path
+    return list(steps.values())
+
+
+def _told_by(state: ArmState, telling: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    return {path: state.point[path] for path in telling[state.group] if path in state.point}
 
 
 def _label(group: str, point: Mapping[str, Any]) -> str:
