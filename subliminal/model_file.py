@@ -84,7 +84,13 @@ def _unknown_field(
 
 def _section_of(within: Any, step: str) -> Any:
     """A section of a model, or the form of a section of several forms."""
-    if isinstance(within, type) and issubclass(within, BaseModel):
-        return within.model_fields[step].annotation
-    forms = (get_args(form) for form in get_args(within))
-    return next(form for form, tag in forms if tag.tag == step)
+    if not get_args(within):
+        return _model_in(within.model_fields[step].annotation)
+    tagged = (get_args(form) for form in get_args(within))
+    return next(form for form, tag in tagged if tag.tag == step)
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model of a section that may be left out; any other annotation as it is."""
+    models = [part for part in get_args(annotation) if isinstance(part, type)]
+    return next((part for part in models if issubclass(part, BaseModel)), annotation)
