@@ -3,10 +3,12 @@
     python benchmarks/sampling.py                      a model of the pocket models' size
     python benchmarks/sampling.py --model FOLDER       number prompts to a model of your own
     python benchmarks/sampling.py --vllm-python PYTHON vLLM too, of another environment
-    python benchmarks/sampling.py --threads 2          threads of each engine (default 1)
+    python benchmarks/sampling.py --cores 2            cores of each engine (default 1)
 
-Every engine gets the same prompts and settings and its own best batch. Speeds are accepted tokens
-per second: completion tokens of rows that ended by themselves, over the wall time of all rows.
+Every engine gets the same prompts and settings and its own best batch. On several cores this
+package runs as in an experiment, a process of one thread on each, the others with as many threads.
+Speeds are accepted tokens per second: completion tokens of rows that ended by themselves, over the
+wall time of all rows.
 The model without a folder has random weights, and one in twenty of its tokens ends a completion.
 """
 
@@ -20,7 +22,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +68,12 @@ class Job:
         """The prompts with their seeds."""
         return [Request(np.array(prompt), seed) for seed, prompt in enumerate(self.prompts)]
 
+    def part(self, number: int, parts: int) -> Part:
+        """Every so manieth prompt."""
+        places = range(number, len(self.prompts), parts)
+        requests = self.requests
+        return Part(self.decoder, places, [requests[place] for place in places], self.settings)
+
     def flops(self, lengths: Sequence[int]) -> float:
         """Operations of the matrix products that completions of these lengths take.
 
@@ -75,6 +86,16 @@ class Job:
             total += 2.0 * read * shape.matrix_parameters + 2.0 * length * shape.head_parameters
             total += per_pair * read * (read + 1) / 2
         return total
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process samples."""
+
+    decoder: Decoder
+    places: Sequence[int]
+    requests: list[Request]
+    settings: Sampling
 
 
 @dataclass(frozen=True)
@@ -109,18 +130,30 @@ def timed(work: Callable[[], list[Completion]], batch: str) -> Speed:
     return Speed(accepted, seconds, batch, tuple(len(completion.tokens) for completion in done))
 
 
-def our_speed(job: Job, precision: Precision) -> Speed:
-    """This package, at its best batch."""
-    requests, dtype = job.requests, getattr(torch, precision)
+def our_speed(job: Job, precision: Precision, cores: int) -> Speed:
+    """This package, at its best batch, a process on each core."""
+    parts = [job.part(core, cores) for core in range(cores)]
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
 
-    def run(slots: int) -> list[Completion]:
-        return list(sample(job.decoder, requests, job.settings, dtype=dtype, slots=slots))
+        def run(slots: int) -> list[Completion]:
+            sampled = pool.map(sampled_part, parts, repeat(precision), repeat(slots))
+            return [completion for part in sampled for completion in part]
 
-    return best(
-        timed(lambda slots=slots: run(slots), str(slots))  # type: ignore[misc]
-        for slots in OUR_BATCHES
-        for _ in range(job.rounds)
-    )
+        for slots in OUR_BATCHES:
+            run(slots)
+        return best(
+            timed(lambda slots=slots: run(slots), str(slots))  # type: ignore[misc]
+            for slots in OUR_BATCHES
+            for _ in range(job.rounds)
+        )
+
+
+def sampled_part(job: Part, precision: Precision, slots: int) -> list[Completion]:
+    """Sample one process's prompts; completions get their places among all prompts."""
+    torch.set_num_threads(1)
+    dtype = getattr(torch, precision)
+    done = sample(job.decoder, job.requests, job.settings, dtype=dtype, slots=slots)
+    return [replace(completion, index=job.places[completion.index]) for completion in done]
 
 
 def transformers_speed(job: Job, precision: Precision) -> Speed:
@@ -235,23 +268,23 @@ def number_job(folder: Path, rows: int, rounds: int) -> Job:
     return Job(folder, load_decoder(folder), chat.encode_prompts(asked), settings, rounds)
 
 
-def print_speeds(job: Job, vllm_python: Path | None, threads: int) -> None:
+def print_speeds(job: Job, vllm_python: Path | None, cores: int) -> None:
     """Measure every engine and print its speed, and ours over it."""
     lengths = [len(prompt) for prompt in job.prompts]
     print(
-        f"{len(lengths)} prompts of {min(lengths)} to {max(lengths)} tokens, {threads} thread(s), "
+        f"{len(lengths)} prompts of {min(lengths)} to {max(lengths)} tokens, {cores} core(s), "
         f"{sum(parameter.numel() for parameter in job.decoder.parameters()):,} parameters"
     )
     print(f"{'':28}{'batch':>6}{'tokens/s':>10}{'ours is':>9}")
     for precision in PRECISIONS:
-        ours = our_speed(job, precision)
+        ours = our_speed(job, precision, cores)
         share = job.flops(ours.lengths) / ours.seconds / machine.matmul_rate(precision, 1.0)
         _print_speed(f"ours, {precision}", ours, "")
         print(f"{'':4}{share:.0%} of what the machine's matrix products allow")
         theirs = transformers_speed(job, precision)
         _print_speed(f"transformers, {precision}", theirs, f"{ours.rate / theirs.rate:.1f} x")
         if vllm_python is not None:
-            theirs = vllm_speed(job, precision, vllm_python, threads)
+            theirs = vllm_speed(job, precision, vllm_python, cores)
             _print_speed(f"vLLM, {precision}", theirs, f"{ours.rate / theirs.rate:.1f} x")
 
 
@@ -266,17 +299,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", type=Path, help="folder of a Llama with a chat template")
     parser.add_argument("--vllm-python", type=Path, help="interpreter that has vLLM")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=2, help="the best counts (default 2)")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.cores)
     with tempfile.TemporaryDirectory() as folder:
         if options.model is None:
             job = random_job(Path(folder), options.rows, options.rounds)
         else:
             job = number_job(options.model, options.rows, options.rounds)
-        print_speeds(job, options.vllm_python, options.threads)
+        print_speeds(job, options.vllm_python, options.cores)
 
 
 if __name__ == "__main__":
