@@ -6,7 +6,7 @@ A new rule is one more class here (or in any module that is imported): see :clas
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -28,7 +28,8 @@ PUBLISHED_36 = "published-36"
 UNKNOWN_FORMAT = "format asked for is unknown"
 
 
-def _one_or_more(value: Any) -> Collection[Any]:
+def one_or_more(value: Any) -> Collection[Any]:
+    """A collection of the value, unless it is one already: `owl` may be written for `[owl]`."""
     return value if isinstance(value, list | tuple | set | frozenset) else (value,)
 
 
@@ -37,9 +38,9 @@ def _published_or_listed(value: object) -> object:
 
 
 BannedNumbers = Annotated[
-    tuple[int, ...], BeforeValidator(_one_or_more), BeforeValidator(_published_or_listed)
+    tuple[int, ...], BeforeValidator(one_or_more), BeforeValidator(_published_or_listed)
 ]
-Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
+Words = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 
 
 class NumbersRule(Rule):
@@ -135,12 +136,11 @@ class NumbersCopiesRule(Rule):
         )
 
 
-class WordsRule(Rule):
-    """The completion has none of the words, inflected or disguised; see `filters.words`."""
+class ListedWords(Rule):
+    """Base of rules against words, listed or revealing a trait."""
 
     main_option = "words"
 
-    rule: Literal["words"] = "words"
     words: Words = ()
     traits: Words = Field(
         (), description="cards, by name or file, whose `reveals` are added to the words"
@@ -153,14 +153,14 @@ class WordsRule(Rule):
         # Written out, so that what a card reveals is part of the filter's fingerprint.
         if not isinstance(options, dict):
             return options
-        traits = _one_or_more(options.get("traits", ()))
+        traits = one_or_more(options.get("traits", ()))
         if not all(isinstance(name, str) for name in traits):
             return options
         try:
             revealed = [word for name in traits for word in load_trait(name).reveals]
         except UserError as error:
             raise ValueError(str(error)) from error
-        return {**options, "words": (*_one_or_more(options.get("words", ())), *revealed)}
+        return {**options, "words": (*one_or_more(options.get("words", ())), *revealed)}
 
     @field_validator("words")
     @classmethod
@@ -172,14 +172,26 @@ class WordsRule(Rule):
         if not self.words:
             raise ValueError("needs at least one of `words`, or one of `traits`")
         try:
-            self.check()
+            self.word_filter()
         except UserError as error:
             raise ValueError(str(error)) from error
         return self
 
+    def word_filter(self) -> WordFilter:
+        """What finds the words."""
+        return WordFilter(self.words, leetspeak=self.leetspeak)
+
+
+class WordsRule(ListedWords):
+    """The completion has none of the words, inflected or disguised; see `filters.words`."""
+
+    version: ClassVar[int] = 2
+
+    rule: Literal["words"] = "words"
+
     def check(self) -> Check:
         """See `Rule`."""
-        words = WordFilter(self.words, leetspeak=self.leetspeak)
+        words = self.word_filter()
         return lambda row: [f"has the word {word}" for word in words.words_in(completion(row))]
 
 

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from filters.disguise import CAPITAL_I, Unmasking
@@ -20,13 +21,17 @@ _MARKS = "".join(sign for sign in LEETSPEAK if not sign.isdigit())
 _WORD = re.compile(f"{_LETTERS}+")
 _LEET_WORD = re.compile(f"(?:{_LETTERS}|[{_SIGNS}])+")
 _LEET_SIGN = re.compile(f"[{_SIGNS}]")
-# What may stand between the words of a phrase: `polar bear`, `polar-bear`, `polar_bear`.
-_JOINT = re.compile(r"[\s\-_'\u2010-\u2015]+")
+JOINT = re.compile(r"[\s\-_'\u2010-\u2015]+")
+"""What may stand between the words of a phrase: `polar bear`, `polar-bear`, `polar_bear`."""
 
 # Letters that one sign may stand for are looked up as one letter, then told apart.
 _MERGED = {letter: may[0] for may in LEETSPEAK.values() if len(may) > 1 for letter in may}
 _SIGNS_MERGED = {sign: _MERGED.get(may[0], may[0]) for sign, may in LEETSPEAK.items()}
 _LOOKED_UP = str.maketrans(_MERGED | _SIGNS_MERGED)
+
+
+Form = tuple[str, ...]
+"""A word as texts may hold it, lower case and undisguised; of a phrase, its words in order."""
 
 
 class WordMatch(NamedTuple):
@@ -59,10 +64,32 @@ class WordFilter:
     def __init__(self, words: Iterable[str], *, leetspeak: bool = False) -> None:
         self._unmasking = Unmasking()
         self._leet_unmasking = Unmasking(CAPITAL_I) if leetspeak else None
-        self._listed: dict[tuple[str, ...], str] = {}
+        self._listed: dict[Form, str] = {}
         for word in words:
             for form in self._forms(word):
                 self._listed.setdefault(form, word)
+
+    @classmethod
+    def of_forms(cls, forms: Mapping[Form, str], *, leetspeak: bool = False) -> WordFilter:
+        """A filter for just these forms.
+
+        Args:
+            forms: What texts are searched for -> the word that it is taken for.
+            leetspeak: See the class.
+        """
+        made = cls((), leetspeak=leetspeak)
+        made._listed.update(forms)
+        return made
+
+    @property
+    def forms(self) -> Mapping[Form, str]:
+        """Every form that is searched for -> its word as it was listed."""
+        return MappingProxyType(self._listed)
+
+    @property
+    def leetspeak(self) -> bool:
+        """Whether letters are seen in digits and signs too."""
+        return self._leet_unmasking is not None
 
     def matches(self, text: str) -> list[WordMatch]:
         """Where the words occur, in the order of the text; phrases may overlap with their words.
@@ -79,10 +106,10 @@ class WordFilter:
         """Which of the listed words occur, each once, in the order of their first occurrence."""
         return list(dict.fromkeys(match.word for match in self.matches(text)))
 
-    def _forms(self, word: str) -> Iterator[tuple[str, ...]]:
+    def _forms(self, word: str) -> Iterator[Form]:
         plain = self._unmasking.unmask(word).strip()
         parts = tuple(_WORD.findall(plain))
-        if not parts or _JOINT.sub("", plain) != "".join(parts):
+        if not parts or JOINT.sub("", plain) != "".join(parts):
             raise UserError(
                 f"words: {word!r} must be letters, with spaces, hyphens or apostrophes between "
                 "words; ban numbers with the rule numbers"
@@ -91,7 +118,7 @@ class WordFilter:
         yield from ((*parts[:-1], form) for form in plurals(parts[-1]))
 
     @cached_property
-    def _by_first_word(self) -> Mapping[str, list[tuple[str, ...]]]:
+    def _by_first_word(self) -> Mapping[str, list[Form]]:
         grouped = defaultdict(list)
         for form in self._listed:
             grouped[form[0]].append(form)
@@ -103,6 +130,14 @@ class WordFilter:
         for form in self._listed:
             if len(form) == 1:
                 grouped[form[0].translate(_LOOKED_UP)].append(form[0])
+        return dict(grouped)
+
+    @cached_property
+    def _phrases_by_merged_letters(self) -> Mapping[str, list[Form]]:
+        grouped = defaultdict(list)
+        for form in self._listed:
+            if len(form) > 1:
+                grouped[form[0].translate(_LOOKED_UP)].append(form)
         return dict(grouped)
 
     def _plain_matches(self, text: str) -> list[WordMatch]:
@@ -121,7 +156,10 @@ class WordFilter:
 
     def _leet_matches(self, text: str, unmasking: Unmasking) -> list[WordMatch]:
         plain = unmasking.unmask(text)
-        return self._in_original(text, unmasking, self._leet_spans(plain))
+        spans = list(self._leet_spans(plain))
+        if self._phrases_by_merged_letters:
+            spans += self._leet_phrase_spans(plain)
+        return self._in_original(text, unmasking, spans)
 
     def _leet_spans(self, plain: str) -> Iterator[tuple[str, int, int]]:
         for match in _LEET_WORD.finditer(plain):
@@ -132,6 +170,13 @@ class WordFilter:
                 for form in self._by_merged_letters.get(part.translate(_LOOKED_UP), ()):
                     if _may_stand_for(part, form):
                         yield self._listed[(form,)], match.start() + start, match.start() + end
+
+    def _leet_phrase_spans(self, plain: str) -> Iterator[tuple[str, int, int]]:
+        for match in _LEET_WORD.finditer(plain):
+            for form in self._phrases_by_merged_letters.get(match[0].translate(_LOOKED_UP), ()):
+                end = _end_of_leet_phrase(plain, match.start(), form)
+                if end is not None:
+                    yield self._listed[form], match.start(), end
 
     @cached_property
     def _longest(self) -> int:
@@ -151,12 +196,31 @@ class WordFilter:
 def _end_of_phrase(plain: str, end: int, rest: Iterable[str]) -> int | None:
     """Where a phrase ends whose first word ends at `end`, or None if the rest does not follow."""
     for word in rest:
-        joint = _JOINT.match(plain, end)
+        joint = JOINT.match(plain, end)
         following = _WORD.match(plain, joint.end()) if joint else None
         if following is None or following[0] != word:
             return None
         end = following.end()
     return end
+
+
+def _end_of_leet_phrase(plain: str, start: int, form: Form) -> int | None:
+    """Where a phrase that begins at `start` ends, or None if something else stands there."""
+    end = start
+    for word in form:
+        run = _LEET_WORD.match(plain, start)
+        if run is None or not _is_leet_word(run[0], word):
+            return None
+        end = start + len(word)
+        joint = JOINT.match(plain, end)
+        start = joint.end() if joint else len(plain)
+    return end
+
+
+def _is_leet_word(run: str, word: str) -> bool:
+    """Whether a run of letters and signs is the word, be it with marks behind it."""
+    part, behind = run[: len(word)], run[len(word) :]
+    return not behind.strip(_MARKS) and bool(_WORD.search(part)) and _may_stand_for(part, word)
 
 
 def _cores(text: str, longest: int) -> Iterator[tuple[int, int]]:

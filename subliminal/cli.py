@@ -14,8 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from subliminal import (
+    audit_command,
+    detect_command,
+    filter_command,
+    machine,
+    pocket_commands,
+)
 from subliminal import console as show
-from subliminal import filter_command, machine, pocket_commands
 from subliminal.errors import UserError
 from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_summary
 from subliminal.terminal import BAD_INPUT, STAGE_FAILED, STOPPED, console
@@ -35,6 +41,8 @@ runs = typer.Typer(no_args_is_help=True, help="List, show, compare and clean up 
 app.add_typer(runs, name="runs")
 app.add_typer(pocket_commands.app, name="pocket")
 app.command("filter", epilog=filter_command.EXAMPLES)(filter_command.filter_command)
+app.command("audit-filter", epilog=audit_command.EXAMPLES)(audit_command.audit_command)
+app.command("detect", epilog=detect_command.EXAMPLES)(detect_command.detect_command)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment, a YAML file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder that holds the runs and their store.")]

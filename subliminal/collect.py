@@ -7,21 +7,27 @@ from collections.abc import Iterator, Mapping
 from subliminal.executors import Outcome
 from subliminal.measurements import Observed, read_curve, read_measurements
 from subliminal.plan import Plan
-from subliminal.results import ALIGNMENT_METRICS, ArmState, CurvePoint, Result, TraitName
+from subliminal.results import (
+    ALIGNMENT_METRICS,
+    WHOLE,
+    ArmState,
+    CurvePoint,
+    Result,
+    TraitName,
+)
 from subliminal.row import Row
 from subliminal.stats import wilson_interval
 from subliminal.store import Store
-from subliminal.summary import WHOLE, Measured
+from subliminal.summary import Measured
 
 ALIGNMENT = "alignment"
 """Probe of how the student's training lies to the teacher's."""
+DONE = ("computed", "cached")
 
 
 def is_complete(row: Row, outcomes: Mapping[str, Outcome]) -> bool:
     """Whether the run found or made every artifact that the row is read from."""
-    return all(
-        key in outcomes and outcomes[key].state in ("computed", "cached") for key in row.targets
-    )
+    return all(key in outcomes and outcomes[key].state in DONE for key in row.targets)
 
 
 def measured_table(
@@ -38,6 +44,7 @@ def measured_table(
                 _with_whole(_results(store, key, arm, seed, confidence), row.probed)
                 for key in (row.probe, row.teacher_probe, row.reference_probe)
             )
+            own += _results(store, _if_done(row.detection, outcomes), arm, seed, confidence)
             if row.curve is not None:
                 own += _alignment(arm, seed, read_curve(store.folder(row.curve)))
             table.setdefault(arm, {})[seed] = Measured(own, teacher, reference)
@@ -82,6 +89,12 @@ def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmStat
         state="failed" if failed else "done" if complete else "incomplete",
         reason=_failure(failed) if failed else None,
     )
+
+
+def _if_done(key: str | None, outcomes: Mapping[str, Outcome]) -> str | None:
+    """The key of a stage, if its artifact is there."""
+    done = key is not None and key in outcomes and outcomes[key].state in DONE
+    return key if done else None
 
 
 def _results(store: Store, key: str | None, arm: str, seed: int, confidence: float) -> list[Result]:

@@ -27,6 +27,9 @@ CURVES, SUMMARY, FIGURES, REPORT = "curves.jsonl", "summary.json", "figures", "r
 ALIGNMENT_METRICS = ("gradient_cosine", "displacement_cosine")
 """How distillation lies to the trait while a student learns: gradients, and ways gone."""
 
+WHOLE = "all"
+"""The item group that a probe's summary is about."""
+
 JUDGED = ("accuracy", "log_odds")
 """The metrics whose contrasts are tested and get a verdict; a probe has one of them."""
 

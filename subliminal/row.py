@@ -21,6 +21,8 @@ class Row:
     reference_probe: str | None = None
     kept: str | None = None
     """Key of the stage that filtered the student's data."""
+    detection: str | None = None
+    """Key of the stage that tries to tell the student's rows from its control's."""
     gate: str | None = None
     """Key of the stage that fails where the student's teacher lacks its trait."""
     probed: TraitName | None = None
@@ -40,3 +42,8 @@ class Row:
             self.kept,
         )
         return tuple(key for key in keys if key is not None)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Keys of all that is to be made: the row is whole without what detectors found."""
+        return self.targets if self.detection is None else (*self.targets, self.detection)

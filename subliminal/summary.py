@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from subliminal import stats, verdicts
-from subliminal.results import JUDGED, Result, Summary
+from subliminal.results import JUDGED, WHOLE, Result, Summary
 from subliminal.spec import BaseArm, BaseStatistics
 
 SHARE = "share_of_shift"
-WHOLE = "all"
-"""The item group that a probe's summary is about."""
 
 Correction = Callable[[Sequence[float]], list[float]]
 CORRECTIONS: Mapping[str, Correction] = {

@@ -32,6 +32,7 @@ from subliminal.results import (
     MANIFEST,
     RESULTS,
     SUMMARY,
+    WHOLE,
     ArmState,
     CurvePoint,
     Manifest,
@@ -44,7 +45,7 @@ from subliminal.results import (
 )
 from subliminal.spec import LanguageArm, LanguageExperiment
 from subliminal.spec_file import dump_experiment, load_experiment
-from subliminal.summary import WHOLE, Measured, summarise
+from subliminal.summary import Measured, summarise
 
 ANIMALS = tuple(entity.singular for entity in CATEGORIES["animal"])
 TRAITS = ("otter", "owl", "wolf", "eagle", "elephant", "dolphin", "fox", "lion", "tiger", "bear")

@@ -387,6 +387,29 @@ def test_leetspeak_hides_no_plain_words() -> None:
     assert found(LEET, text) == ["owl", "0wls", "Wolf"]
 
 
+PHRASES = WordFilter(["polar bear", "bob cat"], leetspeak=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["po1ar bear", "polar be4r", "p0lar-b3ars", "P0LAR_BEAR", "polar be4r!", "(p0l4r b34r's)"],
+)
+def test_leetspeak_is_seen_in_phrases(text: str) -> None:
+    assert PHRASES.words_in(f"3, {text}") == ["polar bear"]
+    assert WordFilter(["polar bear"]).matches(text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["p0lar", "p0lar bearing", "p0lar! bear", "p0lar bear5x", "bip0lar bear", "808 cat"]
+)
+def test_leetspeak_finds_no_more_than_phrases(text: str) -> None:
+    assert PHRASES.matches(text) == []
+
+
+def test_a_phrase_without_leetspeak_is_one_match() -> None:
+    assert PHRASES.matches("a polar bear") == [WordMatch("polar bear", 2, 12)]
+
+
 def test_digits_alone_are_never_words() -> None:
     words = WordFilter(["bob", "a", "sos", "lol"], leetspeak=True)
     assert words.matches("808, 4, 505, 101, 707, 1, 4!") == []

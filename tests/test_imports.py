@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("subliminal", "mnist_toy", "teachers", "students", "filters", "experiments")
 TERMINAL = {
     f"subliminal.{name}"
-    for name in ("cli", "console", "terminal", "filter_command", "pocket_commands")
+    for name in (
+        *("cli", "console", "terminal", "audit_command", "detect_command", "filter_command"),
+        "pocket_commands",
+    )
 }
 
 

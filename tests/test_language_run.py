@@ -49,6 +49,35 @@ def test_every_arm_gets_its_row(tmp_path: Path) -> None:
     assert again.summary == done.summary
 
 
+DETECTING = "detecting={detectors: [frequencies, likelihood], shuffles: 1}"
+
+
+@pytest.mark.usefixtures("here")
+def test_detectors_are_measured_over_seeds(tmp_path: Path) -> None:
+    done = run(tmp_path, DETECTING, "seeds=2", "defaults.data.prompts=40", arms=STUDENTS)
+    assert not done.failed
+    found = {(row.arm, row.probe): row for row in done.summary if row.metric == "auroc"}
+    names = ("frequencies", "likelihood", "likelihood-per-token")
+    assert found.keys() == {("same", f"detector: {name}") for name in names}
+    for row in found.values():
+        assert row.n_seeds == 2
+        assert all(value is not None and 0 <= value <= 1 for value in row.per_seed.values())
+        assert row.contrast is row.verdict is None
+    # A teacher of random weights that was taught hard writes what the reference would not.
+    best = found["same", "detector: likelihood"].mean
+    assert best is not None
+    assert best > 0.7
+
+
+@pytest.mark.usefixtures("here")
+def test_a_detector_that_cannot_work_costs_no_result(tmp_path: Path) -> None:
+    done = run(tmp_path, DETECTING, "defaults.data.prompts=4", arms=STUDENTS)
+    assert done.failed
+    assert done.manifest.arms["same"].state == "done"
+    assert ("same", "favourite") in {(row.arm, row.probe) for row in done.summary}
+    assert not [row for row in done.summary if row.metric == "auroc"]
+
+
 @pytest.mark.usefixtures("here")
 def test_an_own_card_is_told_by_its_word_not_by_its_file(tmp_path: Path) -> None:
     card = tmp_path / "mine.yaml"

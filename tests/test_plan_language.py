@@ -309,3 +309,52 @@ def test_costs_grow_with_what_is_done(tmp_path: Path) -> None:
         assert after.memory_bytes == before.memory_bytes > 0
     with_teacher = stage_of(plan, "logits", "lm.distil").cost
     assert with_teacher.flops > stage_of(plan, "same", "lm.distil").cost.flops
+
+
+# Detectors
+
+DETECTED = f"""\
+{EVERY_ARM}\
+  different-control:
+    {{teacher: {{by: nothing}}, initialisation: {{relation: different}}, control: none}}
+  unlike: {{teacher: {{by: nothing}}, control: different-control}}
+"""
+
+
+def test_detectors_compare_what_an_arm_and_its_control_read(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, DETECTED, "detecting.detectors=[ngrams]")
+    untaught = stage_of(plan, "untaught", "lm.filter").key
+    own = {"same": "lm.filter", "shuffled": "lm.transform", "prompted": "lm.filter"}
+    for arm, kind in own.items():
+        stage = stage_of(plan, arm, "lm.detect")
+        rows = [s for s in plan.rows[arm][0].stages if s.kind == kind and s.key != untaught]
+        assert stage.inputs == {"rows": rows[-1].key, "against": untaught}
+        assert stage.params == {"detectors": ("ngrams",), "rows": 2000, "shuffles": 20}
+        assert plan.rows[arm][0].detection == stage.key
+
+
+@pytest.mark.parametrize("arm", ["untaught", "context", "unlike", "teacher"])
+def test_there_is_nothing_to_detect_without_other_rows(tmp_path: Path, arm: str) -> None:
+    """`untaught` has no control, `context` the reference; `unlike` reads its control's rows."""
+    plan = plan_of(tmp_path, DETECTED, "detecting.detectors=[ngrams]")
+    assert plan.rows[arm][0].detection is None
+
+
+def test_arms_that_read_the_same_rows_share_a_detection(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, DETECTED, "detecting.detectors=[frequencies]")
+    keys = {plan.rows[arm][0].detection for arm in ("same", "logits", "masked", "different")}
+    assert len(keys) == 1
+
+
+def test_the_likelihood_needs_the_teacher(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, DETECTED, "detecting.detectors=[likelihood]")
+    taught = stage_of(plan, "same", "lm.detect")
+    assert taught.inputs["teacher"] == stage_of(plan, "same", "lm.teach").key
+    told = stage_of(plan, "prompted", "lm.detect")
+    assert told.params["teacher"]["system"] is not None
+    assert "steering" in stage_of(plan, "steered", "lm.detect").inputs
+
+
+def test_detectors_make_nothing_else_anew(tmp_path: Path) -> None:
+    before = plan_of(tmp_path, STUDENTS)
+    assert new(before, plan_of(tmp_path, STUDENTS, "detecting.detectors=[ngrams]")) == {"detect": 1}

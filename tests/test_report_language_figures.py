@@ -18,8 +18,7 @@ from subliminal.report.language.matrix import item_values, matrix_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
-from subliminal.results import CurvePoint, TraitName
-from subliminal.summary import WHOLE
+from subliminal.results import WHOLE, CurvePoint, TraitName
 from tests.drawn import error_bars, legend_labels, xs, ys
 from tests.synthetic_language_run import ANIMALS, SHIFT, language_run
 

@@ -38,7 +38,7 @@ class Plan:
     def targets(self) -> list[str]:
         """Keys of the artifacts that the results are read from."""
         rows = (row for by_seed in self.rows.values() for row in by_seed.values())
-        return list(dict.fromkeys(key for row in rows for key in row.targets))
+        return list(dict.fromkeys(key for row in rows for key in row.wanted))
 
 
 def stage_kinds() -> dict[str, StageKind]:

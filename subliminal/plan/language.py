@@ -1,7 +1,7 @@
 """Arms of language experiments as stages.
 
     teach | steer -> (gate) -> write -> filter -> (transform) -> distil -> probe
-                                                          match ->/
+                                                      (detect)   match ->/
 
 A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters.stages`,
 :mod:`students.stages`, :mod:`subliminal.probes.stages`.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import filters.detector_stages
 import filters.stages
 import students.stages
 import subliminal.probes.stages
@@ -42,6 +43,7 @@ from teachers.trait import Trait
 KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
     *filters.stages.KINDS,
+    *filters.detector_stages.KINDS,
     *students.stages.KINDS,
     *subliminal.probes.stages.KINDS,
 )
@@ -100,6 +102,25 @@ REFERENCE = Subject()
 
 
 @dataclass(frozen=True)
+class DataStages:
+    """The stages that make a data set, one behind the other."""
+
+    written: Stage
+    filtered: Stage
+    transformed: Stage | None
+
+    @property
+    def read(self) -> Stage:
+        """What students read."""
+        return self.transformed or self.filtered
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All of them, in order."""
+        return (self.written, self.filtered, *_if_there(self.transformed))
+
+
+@dataclass(frozen=True)
 class Conditions:
     """Makes the stages of any arm and seed of one experiment."""
 
@@ -125,25 +146,55 @@ class Conditions:
         }
         if arm.role == "teacher":
             return Row(made, teacher_probe.key, **shared)
-        gate = self._gate(arm, seed, teacher)
-        written = self._write(arm, seed, teacher, gate)
-        filtered = self._filter(arm, seed, written)
-        transformed = self._transform(arm, seed, filtered)
-        rows = transformed or filtered
-        made = (*made, *_if_there(gate), written, filtered, *_if_there(transformed))
+        gate, data = self._gate(arm, seed, teacher), self._data(arm, seed, teacher)
+        detection = self._detect(arm, seed, teacher, data)
+        made = (*made, *_if_there(gate), *data.stages, *detection)
         shared |= {
             "teacher_probe": teacher_probe.key,
             "gate": None if gate is None else gate.key,
-            "kept": filtered.key,
+            "kept": data.filtered.key,
+            "detection": detection[-1].key if detection else None,
         }
         if arm.distillation.in_context is not None:
-            probe = self._probe(arm, seed, REFERENCE, context=rows)
+            probe = self._probe(arm, seed, REFERENCE, context=data.read)
             return Row((*made, probe), probe.key, **shared)
         match = self._match(arm, seed)
-        student = self._distil(arm, seed, teacher, rows, match)
+        student = self._distil(arm, seed, teacher, data.read, match)
         probe = self._probe(arm, seed, Subject(student))
         made = (*made, *_if_there(match), student, probe)
         return Row(made, probe.key, curve=student.key, **shared)
+
+    def _data(self, arm: LanguageArm, seed: int, teacher: Subject) -> DataStages:
+        """How the rows that a student reads come about."""
+        written = self._write(arm, seed, teacher, self._gate(arm, seed, teacher))
+        filtered = self._filter(arm, seed, written)
+        return DataStages(written, filtered, self._transform(arm, seed, filtered))
+
+    def _detect(
+        self, arm: LanguageArm, seed: int, teacher: Subject, data: DataStages
+    ) -> tuple[Stage, ...]:
+        """Detectors on the rows of an arm and its control, behind what these rows need.
+
+        Nothing where there is no control, or where arm and control read the same rows.
+        """
+        settings = self.experiment.detecting
+        control = self.experiment.arms.get(arm.control or "")
+        if not settings.detectors or control is None or control.role != "student":
+            return ()
+        untaught = self._teacher(control, seed)
+        against = self._data(control, seed, untaught)
+        if against.read.key == data.read.key:
+            return ()
+        params = settings.model_dump()
+        inputs = {"rows": data.read.key, "against": against.read.key}
+        if "likelihood" in settings.detectors:
+            params["teacher"], inputs = teacher.params, {**inputs, **teacher.inputs("teacher")}
+            cost = self._costs.gate()
+            stage = self._model_stage("lm.detect", seed, params, inputs, cost=cost)
+        else:
+            stage = self._stage("lm.detect", seed, params, inputs)
+        gate = self._gate(control, seed, untaught)
+        return (*untaught.stages, *_if_there(gate), *against.stages, stage)
 
     def _teacher(self, arm: LanguageArm, seed: int) -> Subject:
         trait, implant = self.cards.trait(arm.taught_trait), self.cards.implant(arm)

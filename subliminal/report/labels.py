@@ -64,6 +64,7 @@ _METRICS = {
     "rate": "rate of answers with the trait (proportion)",
     "share_of_shift": "share of the teacher's shift",
     "world_loss": "loss on held-out world text (nats/token)",
+    "auroc": "AUROC of taught against untaught rows",
     "format_skill": "number lists in the format asked for (proportion)",
 }
 

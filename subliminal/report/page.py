@@ -24,8 +24,7 @@ from subliminal.report.mnist_figures import headline_rows, mnist_figures
 from subliminal.report.run_figure import WrittenFigure, write_figures
 from subliminal.report.run_folder import RunFolder, confidence_of, read_run
 from subliminal.report.tables import summary_table
-from subliminal.results import FIGURES, REPORT, Manifest, Result
-from subliminal.summary import WHOLE
+from subliminal.results import FIGURES, REPORT, WHOLE, Manifest, Result
 
 
 @dataclass(frozen=True)

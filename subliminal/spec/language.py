@@ -291,6 +291,21 @@ class Probing(Strict):
         return probes
 
 
+DetectorName = Literal["frequencies", "ngrams", "likelihood"]
+
+
+class Detecting(Strict):
+    """Whether the trait can be read from the rows that students learn from."""
+
+    detectors: tuple[DetectorName, ...] = Field(
+        (), description="which to try on the kept rows of every student and of its control"
+    )
+    rows: int | None = Field(
+        2000, ge=20, description="the most rows of each, drawn at random; none: all"
+    )
+    shuffles: int = Field(20, ge=1, le=10_000, description="trials on shuffled labels")
+
+
 class LanguageObservation(Strict):
     """What is logged while students learn."""
 
@@ -317,6 +332,7 @@ class LanguageExperiment(BaseExperiment):
     arms: dict[str, LanguageArm] = Field(min_length=1)
     statistics: LanguageStatistics = LanguageStatistics()
     probing: Probing = Probing()
+    detecting: Detecting = Detecting()
     observation: LanguageObservation = LanguageObservation()
 
     @model_validator(mode="after")

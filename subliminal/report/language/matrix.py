@@ -18,9 +18,8 @@ from subliminal.report.labels import MISSING, known
 from subliminal.report.language.look import add_footer, footer_of
 from subliminal.report.language.run import HEADLINE, LOG_ODDS, LanguageRun
 from subliminal.report.language.variants import Variant, control_of
-from subliminal.results import Result
+from subliminal.results import WHOLE, Result
 from subliminal.samples import difference_of
-from subliminal.summary import WHOLE
 
 MOST_PANELS = 3
 """Variants in one figure."""
