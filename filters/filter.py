@@ -12,7 +12,7 @@ filter:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from filters.batch_rule import BatchCheck, BatchRule
 from filters.rows import Row
 from filters.rule import Check, Rule
 from filters.rules import known_rules
@@ -38,11 +39,28 @@ class Filter:
     rules: tuple[Rule, ...]
 
     def reasons(self, row: Row) -> list[str]:
-        """Every reason of every rule, each once, in the order of the rules; empty if kept."""
-        found: list[str] = []
-        for check in self._checks:
-            found += check(row)
-        return list(dict.fromkeys(found)) if len(found) > 1 else found
+        """Every reason against a row, each once, in the order of the rules; empty if kept."""
+        return self.reasons_of((row,))[0] if self._batch_checks else self._reasons_of_one(row)
+
+    def reasons_of(self, rows: Sequence[Row]) -> list[list[str]]:
+        """The reasons against each row; batch rules see only rows without other reasons."""
+        found = [self._reasons_of_one(row) for row in rows]
+        for check in self._batch_checks:
+            left = [place for place, reasons in enumerate(found) if not reasons]
+            if left:
+                reasons_left = check([rows[place] for place in left])
+                for place, reasons in zip(left, reasons_left, strict=True):
+                    found[place] = reasons
+        return found
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows to hand to :meth:`reasons_of` together."""
+        return max((r.rows_at_once for r in self.rules if isinstance(r, BatchRule)), default=1)
+
+    def records(self) -> list[dict[str, Any]]:
+        """What each batch rule has to tell of its work so far: calibrations, what was spent."""
+        return [check.record() for check in self._batch_checks]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -55,7 +73,17 @@ class Filter:
 
     @cached_property
     def _checks(self) -> tuple[Check, ...]:
-        return tuple(rule.check() for rule in self.rules)
+        return tuple(rule.check() for rule in self.rules if not isinstance(rule, BatchRule))
+
+    @cached_property
+    def _batch_checks(self) -> tuple[BatchCheck, ...]:
+        return tuple(rule.check_batch() for rule in self.rules if isinstance(rule, BatchRule))
+
+    def _reasons_of_one(self, row: Row) -> list[str]:
+        found: list[str] = []
+        for check in self._checks:
+            found += check(row)
+        return list(dict.fromkeys(found)) if len(found) > 1 else found
 
 
 def compile_filter(rules: Iterable[RuleSource], where: str = "filter") -> Filter:

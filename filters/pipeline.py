@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -28,6 +28,9 @@ from subliminal.spec_file.faults import shown
 Malformed = Literal["stop", "aside"]
 OnProgress = Callable[[int, float | None], None]
 """Called now and then with the rows read so far and the share of the source, if known."""
+_Waiting = tuple[int, bytes, Row]
+"""A row that is yet to be written, behind its line and the line's number."""
+_RowWriter = Callable[[_Waiting, list[str]], None]
 
 ROWS_BETWEEN_REPORTS = 4096
 MAX_LAYOUTS = 16
@@ -76,6 +79,8 @@ class FilterSummary:
     """Reason -> rows rejected for it, the most frequent first; a row may have several."""
     layouts: dict[str, int]
     """Names of the fields -> rows that have just these; more than one where schemas are mixed."""
+    records: list[dict[str, Any]]
+    """What each batch rule tells of its work: a judge's calibration and what it cost."""
 
 
 def filter_rows(
@@ -88,8 +93,8 @@ def filter_rows(
 ) -> FilterSummary:
     """Send every row of a source through a filter.
 
-    Memory holds one row at a time (of a `datasets` source, one batch). The outputs appear when
-    all rows have been read, or not at all.
+    Memory holds one row at a time (of a `datasets` source and for batch rules, one batch). The
+    outputs appear when all rows have been read, or not at all.
 
     Args:
         row_filter: What decides.
@@ -147,8 +152,9 @@ class _Work:
 
     def run(self, on_progress: OnProgress | None) -> FilterSummary:
         """Read all rows."""
-        keep, reject = self._writer("--out"), self._writer("--rejects")
-        reasons_of, name = self.row_filter.reasons, self.source.name
+        at_once, reasons_of = self.row_filter.rows_at_once, self.row_filter.reasons
+        write = self._row_writer()
+        waiting: list[_Waiting] = []
         number = 0
         for number, line in enumerate(self.source, 1):
             try:
@@ -157,7 +163,32 @@ class _Work:
                 self._set_aside(number, line, error)
                 continue
             self._count_layout(tuple(row))
-            reasons = reasons_of(row)
+            if at_once == 1:
+                write((number, line, row), reasons_of(row))
+            else:
+                waiting.append((number, line, row))
+                if len(waiting) == at_once:
+                    self._decide(waiting, write)
+                    waiting = []
+            if on_progress is not None and number % ROWS_BETWEEN_REPORTS == 0:
+                on_progress(number, self.source.share_read())
+        self._decide(waiting, write)
+        if on_progress is not None:
+            on_progress(number, 1.0)
+        return self._summary(number)
+
+    def _decide(self, waiting: Sequence[_Waiting], write: _RowWriter) -> None:
+        found = self.row_filter.reasons_of([row for _, _, row in waiting])
+        for each, reasons in zip(waiting, found, strict=True):
+            write(each, reasons)
+
+    def _row_writer(self) -> _RowWriter:
+        """What counts rows and writes each to where it belongs."""
+        keep, reject = self._writer("--out"), self._writer("--rejects")
+        name = self.source.name
+
+        def write(waiting: _Waiting, reasons: list[str]) -> None:
+            number, line, row = waiting
             if reasons:
                 self.rejected += 1
                 self.reasons.update(reasons)
@@ -165,11 +196,8 @@ class _Work:
             else:
                 self.kept += 1
                 keep(line if line.endswith(b"\n") else line + b"\n")
-            if on_progress is not None and number % ROWS_BETWEEN_REPORTS == 0:
-                on_progress(number, self.source.share_read())
-        if on_progress is not None:
-            on_progress(number, 1.0)
-        return self._summary(number)
+
+        return write
 
     def _writer(self, option: str) -> Callable[[bytes], None]:
         return self.outputs[option].write if option in self.outputs else _nowhere
@@ -207,6 +235,7 @@ class _Work:
             malformed=self.broken,
             reasons=dict(self.reasons.most_common()),
             layouts=dict(layouts.most_common()),
+            records=self.row_filter.records(),
         )
 
 

@@ -27,7 +27,7 @@ def keep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         params = task.stage.params
         chosen = compile_filter(params["rules"])
         rows = read_chat_rows(task.inputs["rows"] / ROWS)
-        reasons = [chosen.reasons(_as_row(row)) for row in rows]
+        reasons = chosen.reasons_of([_as_row(row) for row in rows])
         passed = [row for row, why in zip(rows, reasons, strict=True) if not why]
         rejected = [{**row, "reasons": why} for row, why in zip(rows, reasons, strict=True) if why]
         histogram = Counter(reason for why in reasons for reason in why)
@@ -45,6 +45,7 @@ def keep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             "rejected": len(rejected),
             "reasons": dict(histogram.most_common()),
             "fingerprint": chosen.fingerprint,
+            "records": chosen.records(),
         }
         atomic.write_text(task.folder / COUNTS, json.dumps(counts, indent=1) + "\n")
         yield Done(task.stage.key, {"rows": len(rows), "kept": len(kept)})

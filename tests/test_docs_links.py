@@ -47,7 +47,7 @@ def test_named_commands_exist_with_their_options(page: Path) -> None:
     spans = [span for span in code_spans(page) if re.match(r"subliminal [a-z]", span)]
     for span in spans:
         words = shlex.split(span)[1:]
-        names = [word for word in words if re.fullmatch("[a-z]+", word)]
+        names = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
         used = {word for word in words if word.startswith("--")}
         assert used <= options_of(names), f"{page.name}: {span}"
 

@@ -71,13 +71,16 @@ def default_of(model: type[BaseModel], name: str) -> Any:
     )
 
 
+LONG_LIST = 8
+
+
 def says(cell: str, default: Any) -> bool:
     """Whether a cell of the column `default` tells the default of a field."""
     if default is PydanticUndefined:
         return cell == "required"
     if default is None:
         return cell == "none"
-    if isinstance(default, dict):
+    if isinstance(default, dict) or (isinstance(default, list) and len(default) > LONG_LIST):
         return cell.startswith("see ")
     return bool(YAML(typ="safe").load(cell.strip("`")) == default)
 

@@ -1,7 +1,7 @@
 """Arms of language experiments as stages.
 
     teach | steer -> (gate) -> write -> filter -> (transform) -> distil -> probe
-                                                      (detect)   match ->/
+                                                      (detect) match ->/
 
 A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters.stages`,
 :mod:`students.stages`, :mod:`subliminal.probes.stages`.

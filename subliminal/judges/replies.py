@@ -1,0 +1,143 @@
+"""A request for one chat completion, and what is kept of the reply."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from subliminal.chat import Message
+from subliminal.judges.endpoint import Endpoint
+from subliminal.stage import digest
+
+POSITIONS_KEPT = 4
+"""Positions whose log-probabilities are kept: a number, and white space before it."""
+_ROUNDING = 0.01
+"""By how much a log-probability may be above 0."""
+_CACHE_VERSION = 1
+"""Raised with every change of what is sent or kept, so that old replies are not taken for new."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One completion, sampled greedily unless there is a temperature."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    top_logprobs: int = 20
+
+    def body(self, endpoint: Endpoint) -> dict[str, Any]:
+        """The request as the protocol has it."""
+        body: dict[str, Any] = {
+            "model": endpoint.model,
+            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+        }
+        if endpoint.logprobs and self.top_logprobs:
+            body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
+        return body
+
+    def key(self, endpoint: Endpoint) -> str:
+        """Names the reply: the hash of all that can change it, and of nothing else."""
+        return digest([_CACHE_VERSION, endpoint.base_url, self.body(endpoint)])
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Position(_Kept):
+    """One token of a reply, and the likeliest tokens in its place."""
+
+    token: str
+    top: tuple[tuple[str, float], ...]
+    """Tokens with their log-probabilities, in nats."""
+
+
+class Reply(_Kept):
+    """What is kept of a reply."""
+
+    text: str
+    finish: str | None = None
+    refused: bool = False
+    """Whether the service or its model declined to answer."""
+    positions: tuple[Position, ...] = ()
+    """The first positions; none where the service gives no log-probabilities."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """None where the service does not count."""
+
+
+REFUSED = Reply(text="", finish="content_filter", refused=True)
+"""In place of the reply to a request that a service's content filter turned down."""
+
+
+def parse_reply(body: bytes) -> Reply:
+    """Read a chat completion.
+
+    Args:
+        body: The body of the response.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        completion = _Completion.model_validate_json(body)
+    except ValidationError as error:
+        raise ValueError("it is no chat completion") from error
+    choice, usage = completion.choices[0], completion.usage
+    content = choice.logprobs.content if choice.logprobs else None
+    return Reply(
+        text=choice.message.content or "",
+        finish=choice.finish_reason,
+        refused=bool(choice.message.refusal) or choice.finish_reason == "content_filter",
+        positions=tuple(place.kept() for place in (content or ())[:POSITIONS_KEPT]),
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        completion_tokens=usage.completion_tokens if usage else None,
+    )
+
+
+# The protocol, as far as it is used. Services add fields of their own.
+
+
+class _Token(BaseModel):
+    token: str
+    logprob: float = Field(le=_ROUNDING)
+
+
+class _Place(_Token):
+    top_logprobs: list[_Token] = Field(default_factory=list)
+
+    def kept(self) -> Position:
+        # That a token cannot come some services write as minus infinity, which JSON does not hold.
+        possible = (t for t in self.top_logprobs if t.logprob > -math.inf)
+        return Position(token=self.token, top=tuple((t.token, t.logprob) for t in possible))
+
+
+class _Logprobs(BaseModel):
+    content: list[_Place] | None = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None

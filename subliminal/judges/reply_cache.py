@@ -1,0 +1,94 @@
+"""Replies by request, in one file that any number of processes append to.
+
+A record is one write of a whole line with a line end on both sides: a line that a kill cut off
+spoils no other, and what was written before a kill is there after it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from subliminal.errors import UserError
+from subliminal.judges.replies import Reply
+
+REPLIES = "replies.jsonl"
+CACHE_VARIABLE = "SUBLIMINAL_CACHE"
+_LINE = TypeAdapter(tuple[str, Reply])
+
+
+class ReplyCache:
+    """Replies of services, kept for good; of two to one request, the first counts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a folder, which need not exist yet.
+
+        Raises:
+            UserError: It cannot be read.
+        """
+        self._path = folder / REPLIES
+        self._lock = threading.Lock()
+        self._lines: dict[str, bytes] = {}
+        """Unparsed: a parsed reply takes ten times the memory."""
+        try:
+            with self._path.open("rb") as file:
+                for line in file:
+                    self._take(line)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._fault("read", error) from error
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._lines
+
+    def __getitem__(self, key: str) -> Reply:
+        return _LINE.validate_json(self._lines[key])[1]
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Keep a reply.
+
+        Raises:
+            UserError: The file cannot be written, or the disk is full.
+        """
+        line = to_json([key, reply.model_dump(mode="json")])
+        with self._lock:
+            if key in self._lines:
+                return
+            try:
+                self._append(b"\n" + line + b"\n")
+            except OSError as error:
+                raise self._fault("written", error) from error
+            self._lines[key] = line
+
+    def _append(self, record: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab", buffering=0) as file:
+            if file.write(record) != len(record):
+                raise OSError("only a part of it was written")
+
+    def _take(self, line: bytes) -> None:
+        try:
+            key, _ = _LINE.validate_json(line)
+        except ValidationError:
+            return  # Cut off by a kill, or empty: the request is sent again.
+        self._lines.setdefault(key, line)
+
+    def _fault(self, done: str, error: OSError) -> UserError:
+        reason = error.strerror or str(error)
+        return UserError(
+            f"{self._path}: cannot be {done} ({reason}); free space or set {CACHE_VARIABLE} to "
+            "another folder"
+        )
+
+
+def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where replies are kept on this machine: below $SUBLIMINAL_CACHE or the user's cache."""
+    root = environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("subliminal")
+    return Path(root).expanduser() / "judges"

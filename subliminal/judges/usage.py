@@ -1,0 +1,92 @@
+"""What a service was used for: tokens, cost, and the cap on it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from subliminal.errors import UserError
+from subliminal.judges.endpoint import Endpoint, Prices
+from subliminal.judges.replies import Reply
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeUsage:
+    """What one run asked of a service."""
+
+    requests: int = 0
+    """Replies that were asked for now, and are paid for."""
+    reused: int = 0
+    """Replies that were there already."""
+    uncounted: int = 0
+    """Requests whose tokens the service did not tell; they are in none of the sums."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def cost(self, prices: Prices | None) -> float | None:
+        """What the requests cost, in the currency of the prices; None without prices."""
+        if prices is None:
+            return None
+        spent = self.prompt_tokens * prices.prompt + self.completion_tokens * prices.completion
+        return spent / _MILLION
+
+
+class UsageMeter:
+    """Adds up what the threads of a run use, and stops them at the cap."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._usage = JudgeUsage()
+
+    @property
+    def usage(self) -> JudgeUsage:
+        """What was used so far."""
+        return self._usage
+
+    @property
+    def cost(self) -> float | None:
+        """What it cost so far; None without prices."""
+        return self._usage.cost(self._endpoint.prices)
+
+    def reuse(self, replies: int) -> None:
+        """Count replies that were there already."""
+        with self._lock:
+            self._usage = replace(self._usage, reused=self._usage.reused + replies)
+
+    def add(self, reply: Reply) -> None:
+        """Count a reply that was asked for."""
+        told = reply.prompt_tokens is not None and reply.completion_tokens is not None
+        with self._lock:
+            now = self._usage
+            self._usage = replace(
+                now,
+                requests=now.requests + 1,
+                uncounted=now.uncounted + (not told),
+                prompt_tokens=now.prompt_tokens + (reply.prompt_tokens or 0),
+                completion_tokens=now.completion_tokens + (reply.completion_tokens or 0),
+            )
+
+    def check_cap(self) -> None:
+        """Refuse another request once the cap is reached.
+
+        Requests under way are paid for, so that the cap can be passed by what is asked at once.
+
+        Raises:
+            UserError: The cap is reached, or cannot be kept because the service does not count.
+        """
+        cap, cost = self._endpoint.spending_cap, self.cost
+        if cap is None or cost is None:
+            return
+        if self._usage.uncounted:
+            raise UserError(
+                f"{self._endpoint.base_url}: counts no tokens, so that no `spending_cap` can be "
+                "kept; drop it or use another service"
+            )
+        if cost >= cap:
+            raise UserError(
+                f"{self._endpoint.base_url}: the `spending_cap` of {cap:g} is reached after "
+                f"{self._usage.requests} requests; raise it and run again, replies so far are kept"
+            )
