@@ -173,7 +173,7 @@ def check_command(words: Sequence[str]) -> None:
 
 def parse(arguments: Sequence[str]) -> None:
     """Read the words behind `subliminal` as the command line would, without running anything."""
-    names = list(itertools.takewhile(str.isalpha, arguments))
+    names = list(itertools.takewhile(re.compile("[a-z][a-z-]*$").match, arguments))
     command, depth = command_of(names)
     command.make_context(names[depth - 1], list(arguments[depth:])).close()
 
