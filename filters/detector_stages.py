@@ -15,15 +15,7 @@ from filters.rows import Row
 from subliminal import atomic
 from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.measurements import Measurement, write_measurements
-from subliminal.models.folder import load_decoder
-from subliminal.models.stage_models import (
-    chat_format,
-    made_or,
-    model_folder,
-    precision,
-    steering,
-)
-from subliminal.probes.subject import Subject
+from subliminal.probes.stage_subjects import reference_of, teacher_of
 from subliminal.results import WHOLE
 from subliminal.stage import Done, Reporter, StageKind, Task
 
@@ -51,7 +43,7 @@ def detect(tasks: Sequence[Task], report: Reporter) -> Iterator[Done]:
         )
         models = None
         if "likelihood" in params["detectors"]:
-            models = Models(_teacher(task), _reference(task))
+            models = Models(teacher_of(task), reference_of(task))
         settings = Settings(shuffles=params["shuffles"], seed=task.stage.seed)
         found = detect_in(rows, params["detectors"], models=models, settings=settings)
         lines = (to_json(detection) + b"\n" for detection in found.detections)
@@ -74,19 +66,3 @@ def _measured(found: Detection) -> Measurement:
 
 def _rows(artifact: Path) -> list[Row]:
     return cast(list[Row], read_chat_rows(artifact / ROWS))
-
-
-def _reference(task: Task) -> Subject:
-    return Subject(load_decoder(model_folder(task)), chat_format(task), precision(task))
-
-
-def _teacher(task: Task) -> Subject:
-    """The teacher as it wrote: under its system prompt, fine-tuned or steered."""
-    made = task.stage.params["teacher"]
-    return Subject(
-        made_or(task, "teacher"),
-        chat_format(task),
-        precision(task),
-        system=made["system"],
-        steering=steering(task, made["steering"]),
-    )

@@ -27,13 +27,12 @@ from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import (
     STEERING,
     chat_format,
-    made_or,
     model_folder,
     precision,
-    steering,
 )
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.preference import favourite
+from subliminal.probes.stage_subjects import reference_of, teacher_of
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data, Recipe
@@ -88,8 +87,7 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params = task.stage.params
         bank, target = QuestionBank.model_validate(params["bank"]), params["target"]
-        teacher = _teacher(task)
-        reference = Subject(load_decoder(model_folder(task)), teacher.chat, teacher.dtype)
+        teacher, reference = teacher_of(task), reference_of(task)
         shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
         if shift >= params["shift"]:
             yield Done(task.stage.key, {"shift": shift})
@@ -112,7 +110,7 @@ def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             derive_seed(seed, "prompts"), data.prompts, unique=not data.duplicates
         )
         writer = Writer(
-            _teacher(task),
+            teacher_of(task),
             data,
             # Teachers of one seed share their noise, so that they differ by their traits alone.
             derive_seed(seed, "sampling"),
@@ -162,18 +160,6 @@ KINDS = (
     StageKind("lm.write", 2, write),
     StageKind("lm.transform", 1, transform),
 )
-
-
-def _teacher(task: Task) -> Subject:
-    """The teacher as it writes: under its system prompt, fine-tuned or steered."""
-    made = task.stage.params["teacher"]
-    return Subject(
-        made_or(task, "teacher"),
-        chat_format(task),
-        precision(task),
-        system=made["system"],
-        steering=steering(task, made["steering"]),
-    )
 
 
 def _log_odds(subject: Subject, bank: QuestionBank, target: str) -> float:
