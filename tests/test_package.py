@@ -150,7 +150,8 @@ def normal(name: str) -> str:
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     provides = metadata.packages_distributions()
     needed = {name: {normal(each) for each in provides[name]} for name in imported()}
-    extras = {normal(re.split(r"[ <>=!~]", item)[0]) for item in optional("lm")}
+    asked = [*optional("lm"), *optional("services")]
+    extras = {normal(re.split(r"[ <>=!~]", item)[0]) for item in asked}
     undeclared = {name for name, given in needed.items() if not given & (declared() | extras)}
     assert undeclared == set()
     assert declared() - set().union(*needed.values()) == set()

@@ -26,12 +26,12 @@ _LETTERS = r"[^\W\d_]++"
 _CURRENCY = "$£€¥₹°"
 _DASHES = "-\u2212\u2013"
 _TIMES = "*\u00d7\u00b7\u22c5\u2217"
-# One token per alternative, the first that matches; every quantifier is possessive, so that the
-# time is linear. What no alternative matches, white space and currency signs, is passed over.
+# One token per alternative, the first that matches; nothing follows a quantifier that could make it
+# give back, so that the time is linear. What no alternative matches, white space and currency signs, is passed over.
 _TOKEN = re.compile(
     rf"""
     (?P<{NUMBER}>{MIXED}|{NUMERAL})
-    |(?P<{WORDS}>/?{_LETTERS}(?:(?:['\u2019/-]|[ \t]++){_LETTERS})*+)
+    |(?P<{WORDS}>/?{_LETTERS}(?:(?:['\u2019/-]|[ \t]++){_LETTERS})*)
     |(?P<{ANNOTATION}><<[^<>\n]*+>>)
     |(?P<{EQUALS}>(?<![<>!=≈])[=≈](?![<>=≈]))
     |(?P<{BREAK}>\n[ \t]*+(?:[-*•][ \t])?|(?<![\w)])\*\*(?!\s)|(?<!\s)\*\*(?![\w(])|[-=~]>

@@ -20,7 +20,8 @@ MAX_NUMERAL = 60
 MAX_ANSWER = 200
 """Most characters of an answer."""
 
-NUMERAL = r"[0-9]++(?:,[0-9]{3}(?![0-9]))*+(?:\.[0-9]++)?|(?<![0-9])\.[0-9]++"
+# Groups have no possessive quantifiers: Python before 3.11.5 matches them wrongly (gh-106052).
+NUMERAL = r"[0-9]++(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]++)?|(?<![0-9])\.[0-9]++"
 """Digits, perhaps with commas before groups of three, perhaps with decimals; takes linear time."""
 MIXED = r"[0-9]++\ [0-9]++/[0-9]++(?![.,]?[0-9])"
 """A whole number, a space and a fraction; takes linear time."""
@@ -30,15 +31,15 @@ _NUMBER = rf"(?P<number>{MIXED}|{_FRACTION}|{NUMERAL})"
 _MINUS = "-\u2212"
 _CURRENCY = r"(?:(?:US)?\$|[£€]|USD|GBP|EUR)"
 _LETTERS = r"[^\W\d_]++"
-_WORD = rf"{_LETTERS}[²³]?+(?:['\u2019/.-]{_LETTERS}[²³]?+)*+\.?+"
+_WORD = rf"{_LETTERS}[²³]?+(?:['\u2019/.-]{_LETTERS}[²³]?+)*\.?+"
 
 _QUANTITY = re.compile(
     rf"(?P<sign>[{_MINUS}+]?)(?:{_CURRENCY}\ ?(?P<inner_sign>[{_MINUS}+]?))?{_NUMBER}"
-    rf"\s*+(?P<unit>(?:[%$£€¢]|°?{_WORD})?+(?:\s++{_WORD}){{0,3}}+)\.?"
+    rf"\s*+(?P<unit>(?:[%$£€¢]|°?{_WORD})?(?:\s++{_WORD}){{0,3}})\.?"
 )
 _IN_TEXT = re.compile(
     rf"(?:(?<![\w)%.])(?P<sign>[{_MINUS}]))?(?<!\w)"
-    rf"(?:{_CURRENCY}\ ?(?P<inner_sign>[{_MINUS}]?))?{_NUMBER}(?P<joined>(?:[.,:/]++[0-9]++)*+)"
+    rf"(?:{_CURRENCY}\ ?(?P<inner_sign>[{_MINUS}]?))?{_NUMBER}(?P<joined>(?:[.,:/]++[0-9]++)*)"
 )
 _NEXT_WORD = re.compile(rf"\s*+({_LETTERS})")
 
