@@ -26,9 +26,9 @@ _LETTERS = r"[^\W\d_]++"
 _CURRENCY = "$£€¥₹°"
 _DASHES = "-\u2212\u2013"
 _TIMES = "*\u00d7\u00b7\u22c5\u2217"
-# One token per alternative, the first that matches; nothing follows a quantifier that could make it
-# give back, so that the time is linear. What no alternative matches, white space and currency signs,
-# is passed over.
+# One token per alternative, the first that matches; nothing follows a quantifier that could make
+# it give back, so that the time is linear. What no alternative matches, white space and currency
+# signs, is passed over.
 _TOKEN = re.compile(
     rf"""
     (?P<{NUMBER}>{MIXED}|{NUMERAL})
