@@ -86,6 +86,10 @@ def found(text: str, *, rounding: bool = True) -> list[tuple[str, bool]]:
         ("so:\n  * 3 + 4 = 7", "3+4=7", True),
         ("**3 + 4 = 7**", "3+4=7", True),
         ("a total of 3 + 4 = 7", "3+4=7", True),
+        ("in the box 3 + 4 = 7", "3+4=7", True),
+        ("7 red (3 + 4 = 7", "3+4=7", True),
+        ("3 + 4 = 7 -> done", "3+4=7", True),
+        ("at least => 3 + 4 = 7", "3+4=7", True),
         ("He ran three times. 3 + 4 = 7", "3+4=7", True),
     ],
 )
@@ -103,7 +107,10 @@ def test_one_equation(text: str, equation: str, holds: bool) -> None:
         *("7 million + 3 = 10 million", "20 percent of 50 + 1 = 11", "5 boxes of 12 + 3 = 63"),
         *("12,34 + 1 = 35", "10:30 + 2 = 12:30", "1234,567 + 1 = 2", "1.2.3 + 1 = 2"),
         *("3 + 4 == 8", "3 + 4 <= 8", "3 + 4 != 8", "3 + 4 => 8", "3 + 4 >= 8"),
+        *("2 // 3 + 1 = 9", "2 ++ 3 = 9", "2 -- 3 = 9", "7 -- 3 + 4 = 9"),
         *("3 + * 4 = 8", "3 + (4 = 8", "2(3) + 1 = 8", "3 4 + 1 = 8", "3 + 4) = 8 + 1"),
+        *("3 times what he had then was 4 + 2 = 14", "2 of 5 + 3 = 13", "1 1/2.5 + 1 = 2"),
+        *("(3 apples and 4) + 1 = 9", "3 + 4) + 1 = 9", "3 + (4 apples and 2) = 8"),
         *("10 * her 5 + 3 = 53", "3 apples -2 + 1 = 9", "3 apples that he got - 3 + 2 = 9"),
         *("3 + 4\n= 8", "9" * 61 + " + 1 = 2", "\uff13 + 4 = 8", "3 + 4 = 8 - y", "3² + 1 = 5"),
         *("1" + " * 999999999" * 20 + " = 1",),
@@ -149,6 +156,7 @@ def test_the_value_is_the_last_side_s() -> None:
         ("10/3 = 3", False, False),
         ("10/3 ≈ 3", True, False),
         ("10/3 ≈ 4", False, False),
+        ("5/3 ≈ 1 1/2", False, False),
         ("10/3 = 3.333 = 3.33", True, False),
         ("1/3 = 33%", True, False),
         ("1/3 = 34%", False, False),
@@ -274,5 +282,5 @@ def test_megabytes(piece: str) -> None:
 
 
 def test_a_sentence_longer_than_can_be_read_is_passed_over() -> None:
-    text = " + ".join(["1"] * 200)
-    assert found(f"{text} = 1. 1 + 1 = 3") == [("1+1=3", False)]
+    long = " + ".join(["1"] * 200)
+    assert found(f"{long} = 1. 1 = {long}. 1 + 1 = 3") == [("1+1=3", False)]

@@ -100,6 +100,7 @@ def test_the_last_number(text: str, value: Fraction) -> None:
         "none",
         "x18",
         "3 and 12,34",
+        "3 and 1,2345",
         "3 and 1.2.3",
         "1 or 18 million",
         "3 and 1/0",

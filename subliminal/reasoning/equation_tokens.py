@@ -18,7 +18,6 @@ from subliminal.reasoning.arithmetic import (
 from subliminal.reasoning.quantities import MIXED, NUMERAL, SCALES
 
 EQUALS, ANNOTATION, BREAK, UNCLEAR = "equals", "annotation", "break", "unclear"
-_OTHER = "other"
 MAX_TOKENS = 256
 """Longer segments are not read."""
 
@@ -26,24 +25,23 @@ _LETTERS = r"[^\W\d_]++"
 _CURRENCY = "$£€¥₹°"
 _DASHES = "-\u2212\u2013"
 _TIMES = "*\u00d7\u00b7\u22c5\u2217"
-# One token per alternative, the first that matches; nothing follows a quantifier that could make
-# it give back, so that the time is linear. What no alternative matches, white space and currency
-# signs, is passed over.
+# One token per alternative, the first that matches; nothing follows a quantifier that could make it
+# give back, so that the time is linear. What none matches, white space and currency signs, is
+# passed over. Signs such as <= and => end a segment.
 _TOKEN = re.compile(
     rf"""
     (?P<{NUMBER}>{MIXED}|{NUMERAL})
     |(?P<{WORDS}>/?{_LETTERS}(?:(?:['\u2019/-]|[ \t]++){_LETTERS})*)
     |(?P<{ANNOTATION}><<[^<>\n]*+>>)
-    |(?P<{EQUALS}>(?<![<>!=≈])[=≈](?![<>=≈]))
-    |(?P<{BREAK}>\n[ \t]*+(?:[-*•][ \t])?|(?<![\w)])\*\*(?!\s)|(?<!\s)\*\*(?![\w(])|[-=~]>
+    |(?P<{EQUALS}>[=≈])
+    |(?P<{BREAK}>\n[ \t]*+(?:[-*•][ \t])?|(?<![\w)])\*\*(?!\s)|(?<!\s)\*\*(?![\w(])|[-~]>
         |(?<![0-9])[.,:]|[.,:](?![0-9])|[;!?"“”\u2018\u2019'…—|`\[\]{{}}<>])
     |(?P<{SIGN}>(?<![\w)%.])[-\u2212](?=[{_CURRENCY}]?\.?[0-9(]))
-    |(?P<{UNCLEAR}>\*\*++|//++|\+\++|--++)
     |(?P<{OPERATOR}>[{_DASHES}+/÷{_TIMES}])
     |(?P<{OPEN}>\()
     |(?P<{CLOSE}>\))
     |(?P<{PERCENT}>%)
-    |(?P<{_OTHER}>[^\s{_CURRENCY}])
+    |(?P<{UNCLEAR}>[^\s{_CURRENCY}])
     """,
     re.VERBOSE,
 )
@@ -83,7 +81,7 @@ def segments(text: str) -> Iterator[list[Token]]:
     has_equality = False
     # A line break in front, because a bullet is one only at the start of a line.
     for match in _TOKEN.finditer("\n" + _LETTER_TIMES.sub("*", text)):
-        kind = match.lastgroup or _OTHER
+        kind = match.lastgroup or UNCLEAR
         if kind == BREAK:
             if has_equality:
                 yield from _finished(current)
@@ -156,7 +154,7 @@ def _in_context(tokens: list[Token], place: int) -> Token:
     if kind in (OPERATOR, SIGN):
         return kind, _WRITTEN.get(text, text)
     if kind != WORDS:
-        return (UNCLEAR, text) if kind == _OTHER else token
+        return token
     words = text.casefold().lstrip("/").split()
     behind_operand = place > 0 and tokens[place - 1][0] in _OPERANDS_END
     if behind_operand and words == ["of"] and _is_share(tokens[:place]):
@@ -179,10 +177,9 @@ def _may_calculate(word: str) -> bool:
 
 def _cut_between_operands(tokens: list[Token]) -> Iterator[list[Token]]:
     """Split where words lead from one expression to the next: `she has 5 and 3 + 4 = 7`."""
-    start = depth = 0
+    start = 0
     for place, (kind, _) in enumerate(tokens[:-1]):
-        depth += (kind == OPEN) - (kind == CLOSE)
-        if kind != WORDS or depth or tokens[place + 1][0] not in _OPERANDS_START:
+        if kind != WORDS or tokens[place + 1][0] not in _OPERANDS_START:
             continue
         # Words behind an operator stand for its operand: without a cut, that side is not read.
         if place == start or tokens[place - 1][0] not in (OPERATOR, SIGN):

@@ -23,7 +23,7 @@ MAX_ANSWER = 200
 # Groups have no possessive quantifiers: Python before 3.11.5 matches them wrongly (gh-106052).
 NUMERAL = r"[0-9]++(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]++)?|(?<![0-9])\.[0-9]++"
 """Digits, perhaps with commas before groups of three, perhaps with decimals; takes linear time."""
-MIXED = r"[0-9]++\ [0-9]++/[0-9]++(?![.,]?[0-9])"
+MIXED = r"[0-9]++\ [0-9]++/[0-9]++"
 """A whole number, a space and a fraction; takes linear time."""
 
 _FRACTION = r"[0-9]++/[0-9]++"
