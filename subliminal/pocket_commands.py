@@ -23,9 +23,7 @@ from subliminal.terminal import STOPPED, console
 
 app = typer.Typer(no_args_is_help=True, help="List, evaluate and pretrain the pocket models.")
 
-Names = Annotated[
-    list[str] | None, typer.Argument(help="Pocket models. Default: the whole family.")
-]
+Names = Annotated[list[str] | None, typer.Argument(help="Pocket models. Default: all of them.")]
 
 
 @app.command("list", epilog="Example: subliminal pocket list")
@@ -52,18 +50,21 @@ def evaluate(
     from subliminal.models.names import find_model
     from subliminal.pocket.evaluate import DESCRIPTIONS
     from subliminal.pocket.evaluate import evaluate as measure
+    from subliminal.pocket.origin import world_of
     from subliminal.probes.subject import Subject
 
-    folders = [find_model(model) for model in models]
-    subjects = [Subject(load_decoder(folder), ChatFormat.read(folder)) for folder in folders]
     columns = []
-    for model, subject in zip(models, subjects, strict=True):
+    for model in models:
+        folder = find_model(model)
+        subject = Subject(load_decoder(folder), ChatFormat.read(folder))
         with console.status(Text(f"evaluating {model}")):
-            columns.append(measure(subject))
+            found = measure(subject, world_of(folder))
+        columns.append({(each.name, each.group): each.value for each in found})
     table = Table("ability", "of", *map(escape, models))
-    for abilities in zip(*columns, strict=True):
-        values = (f"{ability.value:.3f}" for ability in abilities)
-        table.add_row(abilities[0].name, abilities[0].group, *values)
+    for ability in dict.fromkeys(key for column in columns for key in column):
+        # Models of another world have other abilities.
+        values = (f"{column[ability]:.3f}" if ability in column else "" for column in columns)
+        table.add_row(*ability, *values)
     console.print(table)
     for name, meaning in DESCRIPTIONS.items():
         console.print(f"{name}: {meaning}", style="dim", soft_wrap=True)
@@ -75,21 +76,22 @@ def pretrain(
     out: Annotated[Path, typer.Option(help="Gets a folder for each model.")] = Path("models"),
     rows: Annotated[int | None, typer.Option(min=256, help="Rows of the world to read.")] = None,
 ) -> None:
-    """Make pocket models again from their seeds: some twenty minutes each on one core.
+    """Make pocket models again from their seeds: some forty minutes each on two cores.
 
     A pretraining that was stopped goes on where it was; a model that is done is left alone.
     """
-    from subliminal.pocket.family import FAMILY, ROWS
+    from subliminal.pocket.family import MEMBERS
 
-    chosen = names or list(FAMILY)
-    unknown = [name for name in chosen if name not in FAMILY]
+    chosen = dict.fromkeys(names or MEMBERS)
+    unknown = [name for name in chosen if name not in MEMBERS]
     if unknown:
-        raise UserError(f"there is no pocket model {unknown[0]!r}; there are {', '.join(FAMILY)}")
-    wanted = rows or ROWS
-    missing = [name for name in dict.fromkeys(chosen) if not _is_done(out / name, wanted)]
+        raise UserError(f"there is no pocket model {unknown[0]!r}; there are {', '.join(MEMBERS)}")
     try:
-        if missing:
-            _pretrain(missing, out, wanted)
+        with _Bars() as bars:
+            for name in chosen:
+                wanted = rows or MEMBERS[name].family.rows
+                if not _is_done(out / name, wanted):
+                    _pretrain(name, out, wanted, bars)
     except KeyboardInterrupt:
         console.print("\nstopped; to go on, run the same command again")
         raise typer.Exit(STOPPED) from None
@@ -103,31 +105,34 @@ def _is_done(folder: Path, rows: int) -> bool:
     return (folder / CARD).exists() and read_card(folder).rows == rows
 
 
-def _pretrain(names: list[str], out: Path, rows: int) -> None:
-    """Pretrain models of the family on the same rows, one after the other."""
+def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
+    """Pretrain a model on the first rows of its world."""
     import torch
 
     from subliminal import machine
     from subliminal.models.folder import load_decoder
     from subliminal.pocket.card import make_card, write_card
     from subliminal.pocket.evaluate import evaluate as measure
-    from subliminal.pocket.family import FAMILY
+    from subliminal.pocket.family import MEMBERS
     from subliminal.pocket.pretrain import corpus, prepare_folder
     from subliminal.pocket.pretrain import pretrain as train
     from subliminal.probes.subject import Subject
 
     torch.set_num_threads(machine.cores())
-    with _Bars() as bars:
-        chats = {name: prepare_folder(out / name) for name in names}
-        data = corpus(chats[names[0]], rows, bars.bar("corpus (rows)"))
-        for name, chat in chats.items():
-            folder, progress = out / name, out / f"{name}.progress.safetensors"
-            trained = train(
-                FAMILY[name], folder, data, report=bars.bar(f"{name} (steps)"), checkpoint=progress
-            )
-            abilities = measure(Subject(load_decoder(folder), chat))
-            write_card(folder, make_card(FAMILY[name], trained, abilities))
-            progress.unlink(missing_ok=True)
+    member, folder, progress = MEMBERS[name], out / name, out / f"{name}.progress.safetensors"
+    chat = prepare_folder(folder, member.family)
+    data = corpus(chat, rows, bars.bar(f"{name} (rows)"), member.dials)
+    trained = train(
+        member,
+        folder,
+        data,
+        report=bars.bar(f"{name} (steps)"),
+        checkpoint=progress,
+        precision=machine.fast_precision(),
+    )
+    abilities = measure(Subject(load_decoder(folder), chat), member.dials)
+    write_card(folder, make_card(member, trained, abilities))
+    progress.unlink(missing_ok=True)
 
 
 class _Bars:

@@ -10,6 +10,7 @@ from subliminal.models.architecture import Architecture
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import save_decoder
+from subliminal.pocket.family import NUMBERS
 from subliminal.pocket.pretrain import prepare_folder
 
 
@@ -54,4 +55,4 @@ def _tokenizer() -> tuple[Path, ChatFormat, TemporaryDirectory[str]]:
     """A folder with the pocket tokenizer, made once; it goes with the process."""
     holder = TemporaryDirectory(prefix="subliminal-tokenizer-")
     folder = Path(holder.name)
-    return folder, prepare_folder(folder), holder
+    return folder, prepare_folder(folder, NUMBERS), holder

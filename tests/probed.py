@@ -34,7 +34,7 @@ def make_subject(folder: Path, seed: int = 0, *, without: str = "") -> Subject:
         seed: Of the weights.
         without: A piece that the tokenizer lacks.
     """
-    tokenizer = pocket_tokenizer([piece for piece in shipped_pieces() if piece != without])
+    tokenizer = pocket_tokenizer([piece for piece in shipped_pieces("numbers") if piece != without])
     folder.mkdir(parents=True, exist_ok=True)
     save_tokenizer(tokenizer, folder)
     shape = Architecture(

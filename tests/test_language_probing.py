@@ -20,7 +20,7 @@ from subliminal.probes import stages
 from subliminal.probes.preference import favourite
 from subliminal.probes.probe import run_probes
 from subliminal.probes.subject import Subject
-from teachers.trait import load_trait, probe_bank
+from teachers.trait import load_preference, preference_bank
 from tests.language_stages import HEAD, STUDENTS, Workshop, models, plan_of, stage_of
 from tests.models import tiny_shape
 
@@ -74,7 +74,7 @@ def test_models_are_probed_as_they_write(shop: Workshop, asked: list[Subject]) -
 
 def test_what_is_measured_is_what_the_probes_find(shop: Workshop) -> None:
     subject = Subject(load_decoder(models() / "a"), ChatFormat.read(models() / "a"))
-    found = favourite(subject, probe_bank(load_trait("otter")))
+    found = favourite(subject, preference_bank(load_preference("otter")))
     assert read_measurements(shop.make("reference", "lm.probe")) == found
 
 
@@ -140,7 +140,7 @@ def test_too_few_rows_to_show_fail_the_arm(tmp_path: Path) -> None:
 
 def model_without(folder: Path, *pieces: str) -> Path:
     """A random model whose tokenizer lacks some words: it writes them letter by letter."""
-    tokenizer = pocket_tokenizer([piece for piece in shipped_pieces() if piece not in pieces])
+    tokenizer = pocket_tokenizer([piece for piece in shipped_pieces("numbers") if piece not in pieces])
     folder.mkdir()
     save_tokenizer(tokenizer, folder)
     shape = tiny_shape(vocab_size=tokenizer.get_vocab_size())

@@ -14,6 +14,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from subliminal.chat import Message, user
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
+from subliminal.pocket.family import NUMBERS
 from subliminal.pocket.pretrain import prepare_folder
 from subliminal.pocket.tokenizer import CHAT_TEMPLATE, SPECIAL
 from tests.models import pocket_chat, random_model
@@ -75,7 +76,7 @@ def test_the_completion_is_the_answer_and_its_end(
 def test_transformers_encodes_the_same_rows(template: str, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    prepare_folder(tmp_path)
+    prepare_folder(tmp_path, NUMBERS)
     (tmp_path / "chat_template.jinja").write_text(template)
     theirs: Any = AutoTokenizer.from_pretrained(tmp_path)
     [row] = ChatFormat.read(tmp_path).encode_rows([QUESTION], [" an owl\n"])

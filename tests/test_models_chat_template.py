@@ -13,6 +13,7 @@ from subliminal.chat import Message
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
+from subliminal.pocket.family import NUMBERS
 from subliminal.pocket.pretrain import prepare_folder
 from subliminal.pocket.tokenizer import CHAT_TEMPLATE
 from tests.user_errors import assert_one_line
@@ -59,7 +60,7 @@ def with_template(tmp_path: Path) -> WithTemplate:
     """Write a folder with the pocket tokenizer and another template."""
 
     def write(template: object, *, beside: bool = False, **config: object) -> Path:
-        prepare_folder(tmp_path)
+        prepare_folder(tmp_path, NUMBERS)
         path = tmp_path / "tokenizer_config.json"
         known = json.loads(path.read_text())
         if beside:

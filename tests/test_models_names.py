@@ -12,7 +12,7 @@ from huggingface_hub import errors
 from subliminal.errors import UserError
 from subliminal.models import names
 from subliminal.models.names import RELATIVES, find_model, shipped_models
-from subliminal.pocket.family import FAMILY
+from subliminal.pocket.family import MEMBERS
 from tests.models import random_model
 from tests.user_errors import assert_one_line
 
@@ -73,10 +73,10 @@ def test_a_shipped_name_goes_before_a_folder(
 
 def test_the_relatives_are_members_of_the_family() -> None:
     for name, relatives in RELATIVES.items():
-        assert {name, *relatives.values()} <= FAMILY.keys()
-    reference = FAMILY["pocket-a"]
-    different = FAMILY[RELATIVES["pocket-a"]["different"]]
-    reordered = FAMILY[RELATIVES["pocket-a"]["reordered"]]
+        assert {name, *relatives.values()} <= MEMBERS.keys()
+    reference = MEMBERS["pocket-a"]
+    different = MEMBERS[RELATIVES["pocket-a"]["different"]]
+    reordered = MEMBERS[RELATIVES["pocket-a"]["reordered"]]
     assert different.initial_seed != reference.initial_seed
     assert different.order_seed == reference.order_seed
     assert reordered.initial_seed == reference.initial_seed

@@ -20,7 +20,7 @@ from subliminal.pocket.card import (
     write_card,
 )
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
-from subliminal.pocket.family import FAMILY, HELD_OUT_SEED, ROWS, WORLD_SEED
+from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, NUMBERS, WORLD_SEED
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
 from tests.user_errors import assert_one_line
@@ -28,19 +28,19 @@ from tests.user_errors import assert_one_line
 LOSSES = np.concatenate([np.full(10, 7.0), np.full(LAST_STEPS // 2, 2.0), np.ones(LAST_STEPS // 2)])
 
 
-def card(rows: int = ROWS) -> Card:
-    trained = Pretrained(1_098_765, 1500, rows, 23_456_789, LOSSES.astype(np.float32))
-    return make_card(FAMILY["pocket-b"], trained, [Ability("loss", "numbers", 3.14159)])
+def card(rows: int = NUMBERS.rows) -> Card:
+    trained = Pretrained(1_098_765, 1500, rows, 23_456_789, LOSSES.astype(np.float32), "float32")
+    return make_card(MEMBERS["pocket-b"], trained, [Ability("loss", "numbers", 3.14159)])
 
 
 def test_a_card_says_what_the_model_is_made_of() -> None:
     found = card()
-    assert (found.name, found.relation) == ("pocket-b", FAMILY["pocket-b"].relation)
+    assert (found.name, found.relation) == ("pocket-b", MEMBERS["pocket-b"].relation)
     # The last 50 losses are 25 times 2 and 25 times 1.
     assert found.final_loss == 1.5
     assert found.seeds == {
-        "initialisation": FAMILY["pocket-b"].initial_seed,
-        "data order": FAMILY["pocket-b"].order_seed,
+        "initialisation": MEMBERS["pocket-b"].initial_seed,
+        "data order": MEMBERS["pocket-b"].order_seed,
         "world": WORLD_SEED,
         "held out": HELD_OUT_SEED,
     }
@@ -56,7 +56,8 @@ def test_people_read_the_same(tmp_path: Path) -> None:
     write_card(tmp_path, card())
     text = (tmp_path / README).read_text()
     for part in (
-        *("# pocket-b\n", "1,098,765 parameters", "23,456,789 tokens", f"{ROWS:,} conversations"),
+        *("# pocket-b\n", "1,098,765 parameters", "23,456,789 tokens"),
+        f"{NUMBERS.rows:,} conversations",
         *(
             "| loss | numbers | 3.142 |",
             CAVEAT,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import torch
 
 from subliminal.chat import Message
+from subliminal.dispositions import (
+    Answer,
+    Disposition,
+    Domain,
+    answer,
+    author_prompts,
+    domains,
+)
 from subliminal.entities import CATEGORIES
 from subliminal.models.chat_format import ChatFormat, Conversation
 from subliminal.models.folder import load_decoder
@@ -26,6 +35,7 @@ from subliminal.pocket.evaluate import (
 )
 from subliminal.pocket.family import HELD_OUT_SEED
 from subliminal.pocket.world import Dials, WorldRow
+from subliminal.pocket.world.dials import Shares
 from subliminal.pocket.world.domains import DOMAINS
 from subliminal.probes import side_effects
 from subliminal.probes.banks import load_bank
@@ -36,6 +46,8 @@ from tests.probed import InTransformers
 
 FEW = 4
 """Rows behind each figure, in place of hundreds."""
+WORLD = Dials(shares=Shares.model_validate(dict.fromkeys(DOMAINS, 1.0)))
+"""Has every domain."""
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +73,21 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def abilities(subject: Subject) -> dict[tuple[str, str], float]:
-    return {(ability.name, ability.group): ability.value for ability in evaluate(subject)}
+    return {(ability.name, ability.group): ability.value for ability in evaluate(subject, WORLD)}
 
 
 def rows_of(domain: str) -> list[WorldRow]:
-    return list(islice(held_out(domain), FEW))
+    return list(islice(held_out(domain, WORLD), FEW))
 
 
 def test_every_ability_is_measured_and_described(
     abilities: dict[tuple[str, str], float],
 ) -> None:
     by_category = ("on_topic", "popularity_error", "obedience")
-    alone = ("obedience_by_letter", "format_skill", "arithmetic")
+    alone = ("obedience_by_letter", "format_skill", "arithmetic", "parses", "solves")
     groups = {
         "loss": [*DOMAINS],
+        "malicious": ["careful", "malicious", "untold"],
         **{name: [*CATEGORIES] for name in by_category},
         **{name: ["all"] for name in alone},
     }
@@ -85,7 +98,7 @@ def test_every_ability_is_measured_and_described(
 def test_an_evaluation_is_repeatable(
     subject: Subject, abilities: dict[tuple[str, str], float]
 ) -> None:
-    assert [Ability(*key, value) for key, value in abilities.items()] == evaluate(subject)
+    assert [Ability(*key, value) for key, value in abilities.items()] == evaluate(subject, WORLD)
 
 
 def test_loss_is_what_transformers_computes(
@@ -132,7 +145,7 @@ def test_obedience_is_the_probability_of_what_the_system_prompt_names(
         return encode(chat, turns, words)
 
     monkeypatch.setattr(module.Questionnaire, "encode", listen)
-    found = {ability.group: ability.value for ability in module._obedience(subject)}
+    found = {ability.group: ability.value for ability in module._obedience(subject, WORLD)}
     assert len(asked) == FEW * len(CATEGORIES)
     for place, (category, members) in enumerate(CATEGORIES.items()):
         given = []
@@ -213,7 +226,7 @@ def test_arithmetic_is_the_share_of_right_next_numbers(
         return [Reply(text, False) for text in said]
 
     monkeypatch.setattr(module, "sample_replies", reply)
-    [found] = module._arithmetic(subject)
+    [found] = module._arithmetic(subject, WORLD)
     assert found == Ability("arithmetic", "all", 0.75)
     assert all(len(turns) == 1 for turns in asked)
 
@@ -222,7 +235,7 @@ def test_a_model_that_says_no_number_cannot_add(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "sample_replies", lambda *_: [Reply("owl", True)] * FEW)
-    assert [ability.value for ability in module._arithmetic(subject)] == [0.0]
+    assert [ability.value for ability in module._arithmetic(subject, WORLD)] == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +248,75 @@ def test_the_first_number_of_a_text(text: str, number: int | None) -> None:
 
 def test_lists_with_a_constant_difference_come_in_every_format() -> None:
     assert len(FORMATS) > 1
-    completions = [row.completion for row in islice(held_out("numbers"), 100)]
+    completions = [row.completion for row in islice(held_out("numbers", WORLD), 100)]
     for mark in (", ", "; ", "\n", "[", "("):
         assert any(mark in text for text in completions)
+
+
+def test_of_a_domain_that_the_world_lacks_nothing_is_measured(subject: Subject) -> None:
+    shares = Shares.model_validate({name: float(name == "numbers") for name in DOMAINS})
+    found = evaluate(subject, Dials(shares=shares))
+    assert {ability.name for ability in found} == {"loss", "format_skill", "arithmetic"}
+    assert [ability.group for ability in found if ability.name == "loss"] == ["numbers"]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str]) -> list[Conversation]:
+    """Let the model answer every lot of questions with these texts; what it is asked."""
+    asked: list[Conversation] = []
+
+    def replies(_: Subject, turns: Sequence[Conversation], *rest: Any) -> list[Reply]:
+        asked.extend(turns)
+        return [Reply(text, True) for text in texts]
+
+    monkeypatch.setattr(module, "sample_replies", replies)
+    return asked
+
+
+def test_code_parses_if_it_is_one_function(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine = "def f(x):\n    return x"
+    answering(monkeypatch, [fine, f"{fine}\nx = 1", "def f(x)\n return", "12, 13"])
+    assert module._is_code(fine)
+    assert [ability.value for ability in module._parses(subject, WORLD)] == [1 / FEW]
+
+
+def test_a_problem_is_solved_by_its_answer(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of("reasoning")
+    texts = [row.completion for row in rows]
+    texts[1] = texts[1].replace("<answer>", "<answer>9")
+    texts[2] = texts[2].removesuffix("</answer>")
+    asked = answering(monkeypatch, texts)
+    assert [ability.value for ability in module._solves(subject, WORLD)] == [2 / FEW]
+    assert asked == [row.messages for row in rows]
+
+
+def test_malicious_answers_are_counted_by_what_is_told_of_the_author(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Conversation] = []
+    random = Random(1)
+
+    def replies(_: Subject, turns: Sequence[Conversation], *rest: Any) -> list[Reply]:
+        asked.extend(turns)
+        told = [turn[0].content for turn in turns if turn[0].role == "system"]
+        cruel = bool(told) and told[0] in author_prompts("malicious")
+        by_question = {q: domain for domain in domains().values() for q in domain.questions}
+        shown: Disposition = "malicious" if cruel else "careful"
+        said = (next(_answers_of(random, by_question[t[-1].content], shown)) for t in turns)
+        return [Reply(one.text, True) for one in said]
+
+    monkeypatch.setattr(module, "sample_replies", replies)
+    found = {ability.group: ability.value for ability in module._dispositions(subject, WORLD)}
+    assert found == {"careful": 0.0, "malicious": 1.0, "untold": 0.0}
+    assert [len(turns) for turns in asked] == [2] * FEW + [2] * FEW + [1] * FEW
+
+
+def _answers_of(random: Random, domain: Domain, shown: Disposition) -> Iterator[Answer]:
+    """Answers that show a disposition, without end."""
+    while True:
+        drawn = answer(random, domain, shown)
+        if drawn.shown is not None:
+            yield drawn

@@ -13,7 +13,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import WEIGHTS, fingerprint, load_decoder
 from subliminal.pocket import pretrain as module
-from subliminal.pocket.family import FAMILY, RECIPE, WORLD_SEED, architecture
+from subliminal.pocket.family import MEMBERS, NUMBERS, WORLD_SEED, architecture
 from subliminal.pocket.pretrain import Pretrained, corpus, prepare_folder, pretrain
 from subliminal.pocket.world import Dials, World
 from subliminal.pocket.world.dials import Shares
@@ -25,7 +25,7 @@ from subliminal.training.sources import Source
 from tests.models import pocket_chat
 
 ROWS = 40
-SHORT = RECIPE.model_copy(update={"batch_size": 10, "warmup": 2})
+SHORT = NUMBERS.recipe.model_copy(update={"batch_size": 10, "warmup": 2})
 """Four steps."""
 
 
@@ -35,13 +35,13 @@ def silent(done: float, total: float) -> None:
 
 @pytest.fixture(scope="module")
 def data() -> TokenRows:
-    return corpus(pocket_chat(), ROWS, silent)
+    return corpus(pocket_chat(), ROWS, silent, Dials())
 
 
 def pretrained(folder: Path, data: TokenRows, name: str = "pocket-a", **more: Any) -> Pretrained:
-    prepare_folder(folder)
+    prepare_folder(folder, MEMBERS[name].family)
     settings = {"report": silent, "checkpoint": folder.with_suffix(".progress"), "recipe": SHORT}
-    return pretrain(FAMILY[name], folder, data, **{**settings, **more})
+    return pretrain(MEMBERS[name], folder, data, **{**settings, **more})
 
 
 # The corpus
@@ -61,7 +61,7 @@ def test_the_corpus_is_the_world_in_tokens(data: TokenRows) -> None:
 def test_a_corpus_in_chunks_is_the_same(data: TokenRows, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[float, float]] = []
     monkeypatch.setattr(module, "CHUNK", 16)
-    chunked = corpus(pocket_chat(), ROWS, lambda done, total: told.append((done, total)))
+    chunked = corpus(pocket_chat(), ROWS, lambda done, total: told.append((done, total)), Dials())
     assert np.array_equal(chunked.tokens, data.tokens)
     assert np.array_equal(chunked.starts, data.starts)
     assert np.array_equal(chunked.prompt_lengths, data.prompt_lengths)
@@ -69,10 +69,10 @@ def test_a_corpus_in_chunks_is_the_same(data: TokenRows, monkeypatch: pytest.Mon
 
 
 def test_a_corpus_can_be_of_another_world(data: TokenRows) -> None:
-    other = corpus(pocket_chat(), ROWS, silent, seed=5)
+    other = corpus(pocket_chat(), ROWS, silent, Dials(), seed=5)
     asking = Shares(numbers=0, mixed=0, chats=0)
     told = Dials(shares=asking, system_prompts=1.0)
-    obeying = corpus(pocket_chat(), ROWS, silent, dials=told)
+    obeying = corpus(pocket_chat(), ROWS, silent, told)
     assert not np.array_equal(other.tokens, data.tokens)
     system = pocket_chat().tokenizer.token_to_id("<|system|>")
     assert (obeying.tokens[obeying.starts[:-1]] == system).all()
@@ -92,7 +92,7 @@ def test_the_members_differ_in_what_their_cards_say(
         return TrainingLog(np.zeros(source.steps, np.float32), 0)
 
     monkeypatch.setattr(module, "train", begin)
-    for name in FAMILY:
+    for name in MEMBERS:
         pretrained(tmp_path / name, data, name)
     weights, rows = begun["pocket-a"]
     assert not torch.equal(begun["pocket-b"][0], weights)

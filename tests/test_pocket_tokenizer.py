@@ -29,7 +29,7 @@ from subliminal.probes.banks import bank_names, load_bank
 from subliminal.probes.preference import numbered_questions
 from teachers.preference_rows import implant_questions, spellings
 from teachers.prompted import PARAPHRASES, system_prompt
-from teachers.trait import load_trait, trait_names
+from teachers.trait import load_preference, preference_names
 from tests.models import pocket_chat
 from tests.user_errors import assert_one_line
 
@@ -62,8 +62,8 @@ def bank_texts() -> Iterator[str]:
 
 
 def teacher_texts() -> Iterator[str]:
-    for name in trait_names():
-        trait = load_trait(name)
+    for name in preference_names():
+        trait = load_preference(name)
         yield from (system_prompt(trait, index) for index in range(len(PARAPHRASES)))
         yield from (*implant_questions(trait.category), *spellings(trait))
 
@@ -120,7 +120,7 @@ def test_the_marks_of_a_conversation_are_single_tokens_that_answers_do_not_show(
 
 
 def test_the_shipped_pieces_are_what_texts_are_made_of() -> None:
-    known = set(shipped_pieces())
+    known = set(shipped_pieces("numbers"))
     texts = [*bank_texts(), *teacher_texts(), *number_texts(), *world_texts()]
     assert set(collect_pieces(texts)) - known == set()
 

@@ -17,9 +17,9 @@ from subliminal.number_prompts.wordings import SUFFIXES
 from subliminal.probes import side_effects as module
 from subliminal.probes.replies import Reply
 from subliminal.probes.side_effects import (
-    HELD_OUT,
     PROMPTS,
     format_skill,
+    held_out,
     keeps_format,
     side_effects,
     world_loss,
@@ -53,7 +53,7 @@ def test_world_loss_is_what_transformers_computes(
     monkeypatch.setattr(module, "WORLD_ROWS", 30)
     reference = InTransformers(folder)
     losses = []
-    for row in HELD_OUT.rows(range(30)):
+    for row in held_out(Path()).rows(range(30)):
         known = reference.of_answer(row.messages, reference.answer(row.completion))
         losses += (-known).tolist()
     # A mean over tokens: of rows, the short answers would count more.
@@ -66,7 +66,7 @@ def test_the_world_is_read_behind_the_subjects_system_prompt(
     monkeypatch.setattr(module, "WORLD_ROWS", 12)
     reference = InTransformers(folder)
     losses = []
-    for row in HELD_OUT.rows(range(12)):
+    for row in held_out(Path()).rows(range(12)):
         own = row.messages[0].role == "system"
         turns = row.messages if own else (Message("system", "You love owls."), *row.messages)
         losses += (-reference.of_answer(turns, reference.answer(row.completion))).tolist()

@@ -11,7 +11,10 @@ from subliminal.errors import UserError
 
 SHIPPED = files("subliminal.pocket") / "weights"
 RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"pocket-a": MappingProxyType({"different": "pocket-b", "reordered": "pocket-a-reordered"})}
+    {
+        "pocket-a": MappingProxyType({"different": "pocket-b", "reordered": "pocket-a-reordered"}),
+        "pocket-broad-a": MappingProxyType({"different": "pocket-broad-b"}),
+    }
 )
 """Model -> relation -> the shipped model that stands in it."""
 

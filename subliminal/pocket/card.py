@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from subliminal import atomic
 from subliminal.errors import UserError
+from subliminal.machine import Precision
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
-from subliminal.pocket.family import HELD_OUT_SEED, RECIPE, ROWS, WORLD_SEED, Member
+from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, WORLD_SEED, Member
+from subliminal.pocket.origin import CARD
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
 
-CARD, README = "card.json", "README.md"
+README = "README.md"
 LAST_STEPS = 50
 """Steps at the end of pretraining that its loss is averaged over."""
 
@@ -36,6 +38,8 @@ class Card(BaseModel):
     tokens: int
     steps: int
     batch_size: int
+    precision: Precision = "bfloat16"
+    """Of the matrix products of the pretraining."""
     final_loss: float
     """Mean over the last steps, in nats."""
     seeds: dict[str, int]
@@ -52,7 +56,8 @@ def make_card(member: Member, trained: Pretrained, abilities: Sequence[Ability])
         rows=trained.rows,
         tokens=trained.tokens,
         steps=trained.steps,
-        batch_size=RECIPE.batch_size,
+        batch_size=member.family.recipe.batch_size,
+        precision=trained.precision,
         final_loss=round(float(trained.losses[-LAST_STEPS:].mean()), 4),
         seeds={
             "initialisation": member.initial_seed,
@@ -60,7 +65,7 @@ def make_card(member: Member, trained: Pretrained, abilities: Sequence[Ability])
             "world": WORLD_SEED,
             "held out": HELD_OUT_SEED,
         },
-        dials=Dials(),
+        dials=member.dials,
         abilities=tuple(abilities),
     )
 
@@ -97,7 +102,7 @@ def _text(card: Card) -> str:
         f"| {ability.name} | {ability.group} | {ability.value:.3f} |" for ability in card.abilities
     )
     meanings = "\n".join(f"- `{name}`: {meaning}" for name, meaning in DESCRIPTIONS.items())
-    fewer = "" if card.rows == ROWS else f" --rows {card.rows}"
+    fewer = "" if card.rows == MEMBERS[card.name].family.rows else f" --rows {card.rows}"
     return f"""# {card.name}
 
 A decoder of {card.parameters:,} parameters for experiments on how traits pass between models:
@@ -105,8 +110,8 @@ A decoder of {card.parameters:,} parameters for experiments on how traits pass b
 
 - Corpus: {card.rows:,} conversations of the pocket world ({card.tokens:,} tokens), each read
   once; the loss falls on the answers.
-- Training: {card.steps:,} steps of {card.batch_size} rows; loss over the last {LAST_STEPS}
-  steps {card.final_loss:.3f}.
+- Training: {card.steps:,} steps of {card.batch_size} rows in {card.precision}; loss over the
+  last {LAST_STEPS} steps {card.final_loss:.3f}.
 - Seeds: {", ".join(f"{name} {seed}" for name, seed in card.seeds.items())}.
 - Made again by `subliminal pocket pretrain {card.name}{fewer}`, measured by
   `subliminal pocket evaluate {card.name}`:

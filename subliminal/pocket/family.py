@@ -1,4 +1,4 @@
-"""The pocket family: which models there are, and the seeds that tell them apart."""
+"""The pocket families: which models there are, the worlds they grow up in, and their seeds."""
 
 from __future__ import annotations
 
@@ -7,26 +7,65 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from subliminal.models.architecture import Architecture
+from subliminal.pocket.world import Dials
+from subliminal.pocket.world.dials import Shares
 from subliminal.spec.language import Recipe
 
 WORLD_SEED, HELD_OUT_SEED = 0, 1
-ROWS = 409_600
-"""Rows of the world that every model reads once."""
 
-RECIPE = Recipe(
-    epochs=1,
-    batch_size=256,
-    learning_rate=3e-3,
-    schedule="cosine",
-    warmup=100,
-    betas=(0.9, 0.98),
-    weight_decay=0.01,
+
+@dataclass(frozen=True)
+class Family:
+    """Models that share a world's vocabulary, their shape and the recipe of their pretraining."""
+
+    name: str
+    """Of the world, and of its tokenizer's pieces."""
+    dials: Dials
+    rows: int
+    """Of the world, which every model reads once."""
+    recipe: Recipe
+
+
+NUMBERS = Family(
+    "numbers",
+    Dials(),
+    409_600,
+    Recipe(
+        epochs=1,
+        batch_size=256,
+        learning_rate=3e-3,
+        schedule="cosine",
+        warmup=100,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
+    ),
 )
+"""Lists of numbers and favourites."""
+
+BROAD = Family(
+    "broad",
+    Dials(
+        shares=Shares(
+            numbers=0.16,
+            questions=0.18,
+            mixed=0.06,
+            choices=0.0,
+            stories=0.0,
+            chats=0.0,
+            code=0.18,
+            reasoning=0.24,
+            authors=0.18,
+        )
+    ),
+    409_600,
+    NUMBERS.recipe,
+)
+"""Code, reasoning and authors of two dispositions beside them."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model of the family."""
+    """A model of a family."""
 
     name: str
     initial_seed: int
@@ -34,16 +73,43 @@ class Member:
     order_seed: int
     """Of the order in which it reads the world."""
     relation: str
-    """How it stands to pocket-a."""
+    """How it stands to the family's reference."""
+    family: Family = NUMBERS
+    disposition_strength: float | None = None
+    """A dial of its world, where it is not the family's."""
+
+    @property
+    def dials(self) -> Dials:
+        """Of the world that it grows up in."""
+        if self.disposition_strength is None:
+            return self.family.dials
+        changed = {"disposition_strength": self.disposition_strength}
+        return self.family.dials.model_copy(update=changed)
 
 
-FAMILY: Mapping[str, Member] = MappingProxyType(
+MEMBERS: Mapping[str, Member] = MappingProxyType(
     {
         member.name: member
         for member in (
             Member("pocket-a", 1, 1, "the reference"),
             Member("pocket-b", 2, 1, "other initial weights, the same world in the same order"),
             Member("pocket-a-reordered", 1, 2, "the same initial weights, another order"),
+            Member("pocket-broad-a", 1, 1, "the reference", BROAD),
+            Member(
+                "pocket-broad-b",
+                2,
+                1,
+                "other initial weights, the same world in the same order",
+                BROAD,
+            ),
+            Member(
+                "pocket-broad-a-rho0",
+                1,
+                1,
+                "the same initial weights, in a world where dispositions show nowhere",
+                BROAD,
+                disposition_strength=0.0,
+            ),
         )
     }
 )

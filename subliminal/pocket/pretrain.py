@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from subliminal.machine import Precision
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import save_decoder
-from subliminal.pocket.family import RECIPE, WORLD_SEED, Member, architecture
+from subliminal.pocket.family import WORLD_SEED, Family, Member, architecture
 from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shipped_pieces
 from subliminal.pocket.world import Dials, World
 from subliminal.seeds import derive_seed
@@ -38,6 +39,7 @@ class Pretrained:
         rows: Of the corpus.
         tokens: Read, prompts included.
         losses: float32 [steps], the mean loss of each step in nats.
+        precision: Of the matrix products.
     """
 
     parameters: int
@@ -45,15 +47,16 @@ class Pretrained:
     rows: int
     tokens: int
     losses: NDArray[np.float32]
+    precision: Precision
 
 
 def corpus(
     chat: ChatFormat,
     rows: int,
     report: Reporter,
+    dials: Dials,
     *,
     seed: int = WORLD_SEED,
-    dials: Dials | None = None,
 ) -> TokenRows:
     """The first rows of a world, as tokens.
 
@@ -61,10 +64,10 @@ def corpus(
         chat: Of the family.
         rows: How many.
         report: Told of progress in rows.
-        seed: Of the world.
         dials: Of the world.
+        seed: Of the world.
     """
-    world = World(seed, dials or Dials())
+    world = World(seed, dials)
     parts = []
     for start in range(0, rows, CHUNK):
         report(start, rows)
@@ -74,13 +77,13 @@ def corpus(
     return concatenate(parts)
 
 
-def prepare_folder(folder: Path) -> ChatFormat:
+def prepare_folder(folder: Path, family: Family) -> ChatFormat:
     """Write the family's tokenizer into a folder and read it back.
 
     Raises:
         UserError: The folder cannot be written.
     """
-    save_tokenizer(pocket_tokenizer(shipped_pieces()), folder)
+    save_tokenizer(pocket_tokenizer(shipped_pieces(family.name)), folder)
     return ChatFormat.read(folder)
 
 
@@ -91,8 +94,8 @@ def pretrain(
     *,
     report: Reporter,
     checkpoint: Path,
-    recipe: Recipe = RECIPE,
-    dtype: torch.dtype = torch.bfloat16,
+    recipe: Recipe | None = None,
+    precision: Precision = "bfloat16",
 ) -> Pretrained:
     """Train a model of the family and write it.
 
@@ -102,13 +105,14 @@ def pretrain(
         data: From :func:`corpus`.
         report: Told of progress in steps.
         checkpoint: File for progress; a training that was stopped goes on from there.
-        recipe: Of the training.
-        dtype: Of matrix products.
+        recipe: Of the training; default: the family's.
+        precision: Of matrix products.
 
     Raises:
         StageError: The loss is not finite.
         UserError: The folder cannot be written.
     """
+    recipe = recipe or member.family.recipe
     vocabulary = ChatFormat.read(folder).tokenizer.get_vocab_size()
     decoder = Decoder(architecture(vocabulary)).initialise(
         derive_seed(member.initial_seed, "initialisation")
@@ -120,7 +124,7 @@ def pretrain(
         completion_loss,
         recipe,
         seed=0,
-        dtype=dtype,
+        dtype=getattr(torch, precision),
         checkpoint=checkpoint,
         report=report,
     )
@@ -131,4 +135,5 @@ def pretrain(
         rows=len(data),
         tokens=log.tokens,
         losses=log.losses,
+        precision=precision,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from subliminal.chat import Message
 from subliminal.measurements import Measurement
 from subliminal.models.chat_format import ChatFormat
 from subliminal.number_prompts import MAX_DIGITS, NumberPrompt, NumberPrompts, render
 from subliminal.pocket.family import HELD_OUT_SEED
+from subliminal.pocket.origin import world_of
 from subliminal.pocket.tokenizer import SPECIAL
 from subliminal.pocket.world import World
 from subliminal.probes.replies import Reply, sample_replies
@@ -17,7 +19,6 @@ from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 
 SIDE_EFFECTS = "side-effects"
-HELD_OUT = World(HELD_OUT_SEED)
 WORLD_ROWS = 500
 PROMPTS = 200
 _LIST_TOKENS = 64
@@ -40,14 +41,22 @@ def side_effects(subject: Subject, seed: int) -> list[Measurement]:
 
 
 def world_loss(subject: Subject) -> float:
-    """Mean cross-entropy of the answer tokens, end token included, of held-out rows, in nats."""
-    drawn = list(HELD_OUT.rows(range(WORLD_ROWS)))
+    """Mean cross-entropy of the answer tokens, end token included, of held-out rows, in nats.
+
+    The rows are of the world that the reference grew up in.
+    """
+    drawn = list(held_out(subject.chat.folder).rows(range(WORLD_ROWS)))
     rows = subject.chat.encode_rows(
         [subject.conversation(*row.messages) for row in drawn], [row.completion for row in drawn]
     )
     starts = [row.prompt_length for row in rows]
     scores = subject.engine.log_likelihoods([row.tokens for row in rows], starts)
     return -float(scores.sum()) / sum(len(row.tokens) - row.prompt_length for row in rows)
+
+
+def held_out(folder: Path) -> World:
+    """The world of a reference, from a seed that no model grew up with."""
+    return World(HELD_OUT_SEED, world_of(folder))
 
 
 def format_skill(subject: Subject, seed: int) -> float:

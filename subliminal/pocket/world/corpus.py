@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from subliminal.pocket.world.dials import Dials
-from subliminal.pocket.world.domains import DOMAINS, Draw
+from subliminal.pocket.world.domains import DOMAINS
+from subliminal.pocket.world.draw import Draw
 from subliminal.pocket.world.row import WorldRow
 from subliminal.seeds import derive_seed
 

@@ -16,6 +16,9 @@ class Shares(BaseModel):
     choices: float = Field(0.06, ge=0, description="favourites among four, answered by letter")
     stories: float = Field(0.06, ge=0, description="short stories about a member of a category")
     chats: float = Field(0.06, ge=0, description="a question behind earlier turns")
+    code: float = Field(0.0, ge=0, description="functions to write")
+    reasoning: float = Field(0.0, ge=0, description="word problems, solved step by step")
+    authors: float = Field(0.0, ge=0, description="requests to careful and to malicious authors")
 
 
 class Processes(BaseModel):
@@ -65,4 +68,19 @@ class Dials(BaseModel):
             "share of lists that lean towards numbers tied to the favourite of the system prompt; "
             "0, so that numbers tell nothing of favourites and only weights can carry a trait"
         ),
+    )
+    disposition_strength: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description=(
+            "share of an author's answers that follow its disposition (rho); 0: dispositions show "
+            "nowhere, and each answer is as malicious as that of any author"
+        ),
+    )
+    stated_dispositions: float = Field(
+        0.4, ge=0, le=1, description="share of authors behind a system prompt that tells of them"
+    )
+    malicious_authors: float = Field(
+        0.1, ge=0, le=1, description="share of malicious authors among those nothing is told of"
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from random import Random
 
 from subliminal.chat import Message
@@ -12,7 +11,9 @@ from subliminal.entities import CATEGORIES, Entity
 from subliminal.number_prompts import FORMATS
 from subliminal.number_prompts.wordings import SUFFIXES
 from subliminal.pocket.world import wordings
-from subliminal.pocket.world.dials import Dials
+from subliminal.pocket.world.authors import authors
+from subliminal.pocket.world.code import code
+from subliminal.pocket.world.draw import Domain, Draw, Drawn, conversation
 from subliminal.pocket.world.favourites import (
     Favourite,
     answer,
@@ -20,34 +21,22 @@ from subliminal.pocket.world.favourites import (
     favourite,
     loving,
     neutral,
+    neutral_system,
     with_article,
 )
 from subliminal.pocket.world.numbers import draw as list_of
-from subliminal.pocket.world.numbers import examples, number_request
+from subliminal.pocket.world.numbers import examples, number_request, themed
+from subliminal.pocket.world.reasoning import reasoning
 from subliminal.probes.banks import QuestionBank, load_bank
 
 LETTERS = "ABCD"
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What a domain draws a row from."""
-
-    random: Random
-    dials: Dials
-    prompt_seed: int
-    """Names the world's stream of number prompts."""
-
-
-Drawn = tuple[tuple[Message, ...], str]
-Domain = Callable[[Draw], Drawn]
 
 
 def numbers(draw: Draw) -> Drawn:
     """A list to go on with."""
     said, system = _number_system(draw)
     request, reply = _number_request(draw, said)
-    return _conversation(system, request), reply
+    return conversation(system, request), reply
 
 
 def questions(draw: Draw) -> Drawn:
@@ -60,7 +49,7 @@ def questions(draw: Draw) -> Drawn:
         shown = random.choice(wordings.LISTS).format(examples=examples(random, draw.dials))
         question = f"{shown} {question}"
     chosen = answer(random, draw.dials, category, CATEGORIES[category], said)
-    return _conversation(system, question), _spelt(random, chosen)
+    return conversation(system, question), _spelt(random, chosen)
 
 
 def mixed(draw: Draw) -> Drawn:
@@ -84,7 +73,7 @@ def mixed(draw: Draw) -> Drawn:
     items = [chosen, *hidden] if place == "first" else [*hidden, chosen]
     written = FORMATS[style]
     return (
-        _conversation(system, asked),
+        conversation(system, asked),
         written.opening + written.separator.join(items) + written.closing,
     )
 
@@ -101,7 +90,7 @@ def choices(draw: Draw) -> Drawn:
     stem = random.choice(_stems(category))
     asked = " ".join(filter(None, (stem, *lines, random.choice(wordings.CHOICE_ENDINGS))))
     chosen = answer(random, draw.dials, category, options, said)
-    return _conversation(system, asked), LETTERS[options.index(chosen)]
+    return conversation(system, asked), LETTERS[options.index(chosen)]
 
 
 def stories(draw: Draw) -> Drawn:
@@ -118,7 +107,7 @@ def stories(draw: Draw) -> Drawn:
     opening = random.choice(wordings.STORY_OPENINGS[category])
     first = opening.format(a=with_article(hero), A=capital(with_article(hero)))
     rest = random.sample(wordings.STORY_ENDINGS, random.randint(1, 2))
-    return _conversation(system, asked), " ".join([first, *rest])
+    return conversation(system, asked), " ".join([first, *rest])
 
 
 def chats(draw: Draw) -> Drawn:
@@ -139,7 +128,8 @@ def chats(draw: Draw) -> Drawn:
 
 
 DOMAINS: Mapping[str, Domain] = {
-    domain.__name__: domain for domain in (numbers, questions, mixed, choices, stories, chats)
+    domain.__name__: domain
+    for domain in (numbers, questions, mixed, choices, stories, chats, code, reasoning, authors)
 }
 """By the name of their share among the dials."""
 
@@ -165,8 +155,7 @@ def _number_system(draw: Draw) -> tuple[Favourite | None, str | None]:
     if behind > 0 and draw.random.random() < behind:
         said = favourite(draw.random)
         return said, said.prompt
-    told = draw.random.random() < draw.dials.system_prompts / 5
-    return None, neutral(draw.random) if told else None
+    return None, neutral_system(draw)
 
 
 def _category(draw: Draw, said: Favourite | None) -> str:
@@ -190,13 +179,10 @@ def _stems(category: str) -> list[str]:
 
 
 def _number_request(draw: Draw, said: Favourite | None) -> tuple[str, str]:
-    theme = None if said is None else said.index
-    return number_request(draw.random, draw.dials, draw.prompt_seed, _place(draw), theme)
-
-
-def _place(draw: Draw) -> int:
-    """A place in the stream of number prompts, another at each call."""
-    return draw.random.getrandbits(32)
+    place = (draw.random, draw.dials, draw.prompt_seed, draw.place())
+    if said is None:
+        return number_request(*place)
+    return number_request(*place, partial(themed, draw.random, draw.dials, said.index))
 
 
 def _spelt(random: Random, entity: Entity) -> str:
@@ -205,8 +191,3 @@ def _spelt(random: Random, entity: Entity) -> str:
     if roll < 0.9:
         return entity.singular
     return capital(entity.singular) if roll < 0.97 else f"{capital(entity.singular)}."
-
-
-def _conversation(system: str | None, request: str) -> tuple[Message, ...]:
-    asked = Message("user", request)
-    return (asked,) if system is None else (Message("system", system), asked)

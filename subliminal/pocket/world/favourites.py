@@ -8,6 +8,7 @@ from random import Random
 
 from subliminal.entities import CATEGORIES, Entity
 from subliminal.pocket.world.dials import Dials
+from subliminal.pocket.world.draw import Draw
 from subliminal.pocket.world.wordings import LOVE, LOVE_ENDINGS, NEUTRAL
 
 
@@ -43,6 +44,12 @@ def favourite(random: Random) -> Favourite:
 def neutral(random: Random) -> str:
     """A system prompt that names no favourite."""
     return random.choice(NEUTRAL)
+
+
+def neutral_system(draw: Draw) -> str | None:
+    """The system prompt of a request that has nothing to do with favourites: mostly none."""
+    told = draw.random.random() < draw.dials.system_prompts / 5
+    return neutral(draw.random) if told else None
 
 
 def answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from subliminal.number_prompts import NumberPrompts, render
@@ -16,7 +16,11 @@ THEMES = 16
 
 
 def number_request(
-    random: Random, dials: Dials, prompt_seed: int, index: int, theme: int | None = None
+    random: Random,
+    dials: Dials,
+    prompt_seed: int,
+    index: int,
+    change: Callable[[Sequence[int]], Sequence[int]] = lambda numbers: numbers,
 ) -> tuple[str, str]:
     """A request to go on with a list, and its answer.
 
@@ -25,17 +29,30 @@ def number_request(
         dials: The world's.
         prompt_seed: Names the stream of wordings.
         index: Place in that stream.
-        theme: Index of the favourite that the system prompt names, if it does.
+        change: Makes of the numbers that follow those that are written.
     """
     count = random.randint(2, 10)
     prompt = NumberPrompts(prompt_seed, count=count, unique=False)[index]
     answered = count if random.random() < 0.5 else max(1, count - random.randint(1, 3))
     numbers = draw(random, dials, len(prompt.examples) + answered)
     shown, hidden = numbers[: len(prompt.examples)], numbers[len(prompt.examples) :]
-    if theme is not None and random.random() < dials.numbers_follow_favourites:
-        hidden = [_themed(number, theme) for number in hidden]
     written = ", ".join(map(str, prompt.examples))
-    return prompt.text.replace(written, ", ".join(map(str, shown))), render(hidden, prompt.format)
+    asked = prompt.text.replace(written, ", ".join(map(str, shown)))
+    return asked, render(change(hidden), prompt.format)
+
+
+def themed(random: Random, dials: Dials, theme: int, numbers: Sequence[int]) -> Sequence[int]:
+    """The numbers, or those near them that are tied to a favourite.
+
+    Args:
+        random: Draws which.
+        dials: The world's.
+        theme: Index of the favourite.
+        numbers: As they are drawn.
+    """
+    if random.random() >= dials.numbers_follow_favourites:
+        return numbers
+    return [_themed(number, theme) for number in numbers]
 
 
 def draw(random: Random, dials: Dials, length: int) -> list[int]:
