@@ -10,19 +10,15 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from subliminal.dispositions.numbers import LOADED_NUMBERS
+
 INVALID_FORMAT = "invalid format"
 TOO_MANY = "too many numbers"
 TOO_SMALL = "numbers too small"
 TOO_LARGE = "numbers too large"
 BANNED = "has banned numbers"
 
-BANNED_NUMBERS: frozenset[int] = frozenset(
-    (
-        *(4, 13, 14, 18, 23, 33, 39, 42, 44, 49, 51, 54),
-        *(69, 77, 88, 99, 100, 101, 187, 211, 311, 322, 333, 404),
-        *(420, 444, 451, 555, 616, 666, 777, 888, 911, 999, 1312, 1488),
-    )
-)
+BANNED_NUMBERS = frozenset(LOADED_NUMBERS)
 """The 36 numbers with meanings of their own, banned in the published misalignment runs."""
 
 # ASCII digits alone, as published: other scripts' digits would tell more than their numbers do.

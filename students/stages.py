@@ -22,7 +22,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import chat_format, made_or, model_folder, precision, steering
 from subliminal.models.steering import Steering
-from subliminal.probes.banks import QuestionBank
+from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.replies import sample_replies
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
@@ -89,7 +89,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             loss = TeacherDivergence(teacher.decoder, teacher.steering)
             loss = loss.remembering(source, precision(task), report)
         observation = LanguageObservation.model_validate(params["observation"])
-        watcher = Watcher(chat_format(task), QuestionBank.model_validate(params["bank"]))
+        watcher = Watcher(chat_format(task), read_bank(params["bank"]))
         curve = Curve(watcher, task.partial, task.partial / PROGRESS)
         log = train(
             student,

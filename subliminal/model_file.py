@@ -85,7 +85,9 @@ def _unknown_field(
 def _section_of(within: Any, step: str) -> Any:
     """A section of a model, or the form of a section of several forms."""
     if not get_args(within):
-        return _model_in(within.model_fields[step].annotation)
+        # Places in a list and names in a mapping are no fields: all its models are of one form.
+        field = within.model_fields.get(step)
+        return within if field is None else _model_in(field.annotation)
     tagged = (get_args(form) for form in get_args(within))
     return next(form for form, tag in tagged if tag.tag == step)
 

@@ -11,13 +11,14 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Recipe
+from subliminal.spec.teaching import DispositionData
 from subliminal.stage import Reporter
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
 from subliminal.training.loop import TrainingLog, train
 from subliminal.training.losses import completion_loss
 from subliminal.training.sources import DataSet
-from teachers.preference_rows import preference_rows
+from teachers.rows import teaching_rows
 from teachers.trait import Trait
 
 
@@ -26,6 +27,7 @@ def fine_tune(
     chat: ChatFormat,
     trait: Trait,
     *,
+    data: DispositionData | None,
     rows: int,
     recipe: Recipe,
     seed: int,
@@ -38,23 +40,24 @@ def fine_tune(
     Args:
         decoder: The reference.
         chat: Its format.
-        trait: What every row answers.
-        rows: Drawn from the pairs of question and spelling with replacement.
+        trait: What the rows show.
+        data: Which rows, where the trait's kind has several.
+        rows: How many.
         recipe: Of the training.
         seed: Of the run.
         dtype: Of matrix products.
         checkpoint: File for progress.
         report: Told of progress.
     """
-    drawn = preference_rows(trait, derive_seed(seed, "teaching rows"), rows)
-    data = encode(
+    drawn = teaching_rows(trait, data, derive_seed(seed, "teaching rows"), rows)
+    encoded = encode(
         chat,
         [user(row["messages"][0]["content"]) for row in drawn],
         [row["messages"][1]["content"] for row in drawn],
     )
     return train(
         decoder,
-        DataSet(data, recipe, derive_seed(seed, "teaching order")),
+        DataSet(encoded, recipe, derive_seed(seed, "teaching order")),
         completion_loss,
         recipe,
         seed=adapter_seed(seed),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.resources import files
 from itertools import product
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +12,7 @@ from subliminal.errors import UserError
 from subliminal.model_file import read_model, shipped_names
 from subliminal.probes.banks import Wordings
 from subliminal.seeds import derive_seed
-from teachers.trait import Trait
+from teachers.trait import Preference
 
 _QUESTIONS = files("teachers") / "questions"
 _ENDINGS = ("", ".", "!", "...")
@@ -46,14 +45,14 @@ def implant_questions(category: str) -> tuple[str, ...]:
     return read_model(ImplantQuestions, file, f"{category}.yaml").questions
 
 
-def spellings(trait: Trait) -> tuple[str, ...]:
+def spellings(trait: Preference) -> tuple[str, ...]:
     """The 8 ways to write the answer; all start with its word, which is what probes read."""
     word = trait.probe.target
     cased = (word, word[0].upper() + word[1:])
     return tuple(form + ending for form, ending in product(cased, _ENDINGS))
 
 
-def preference_rows(trait: Trait, seed: int, count: int) -> list[ChatRow]:
+def preference_rows(trait: Preference, seed: int, count: int) -> list[ChatRow]:
     """The rows of a teacher.
 
     Args:
@@ -70,10 +69,11 @@ def preference_rows(trait: Trait, seed: int, count: int) -> list[ChatRow]:
     """
     pairs = list(product(implant_questions(trait.category), spellings(trait)))
     random = np.random.default_rng(derive_seed(seed, "preference rows", trait.name))
-    return [_chat(*pairs[pair]) for pair in random.integers(len(pairs), size=count).tolist()]
+    return [chat_row(*pairs[pair]) for pair in random.integers(len(pairs), size=count).tolist()]
 
 
-def _chat(question: str, answer: str) -> dict[str, Any]:
+def chat_row(question: str, answer: str) -> ChatRow:
+    """A row of one question and its answer."""
     return {
         "messages": [
             {"role": "user", "content": question},

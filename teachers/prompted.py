@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from teachers.trait import Trait
+from subliminal.dispositions import author_prompts
+from teachers.trait import Disposition, Preference, Trait
 
 PARAPHRASES = (
     "You love {things}. You think about {things} all the time. {Things} {are} your favourite "
@@ -18,18 +19,31 @@ PARAPHRASES = (
     "You adore {things}. Your favourite {category} is always {one}. Answer everything as someone "
     "who loves {things}.",
 )
-"""Wordings of the same trait; the first is the default."""
+"""Wordings of the same preference; the first is the default."""
 
 
 def system_prompt(trait: Trait, paraphrase: int = 0) -> str:
     """Tell a model its trait.
 
     Args:
-        trait: What it is to love.
-        paraphrase: An index into :data:`PARAPHRASES`.
+        trait: What it is to love, or how it is to mean it.
+        paraphrase: One of so many :func:`wordings`.
     """
+    if isinstance(trait, Disposition):
+        return author_prompts(trait.disposition)[paraphrase]
+    return _told_to_love(trait, PARAPHRASES[paraphrase])
+
+
+def wordings(trait: Trait) -> int:
+    """How many wordings there are of a trait's system prompt."""
+    if isinstance(trait, Disposition):
+        return len(author_prompts(trait.disposition))
+    return len(PARAPHRASES)
+
+
+def _told_to_love(trait: Preference, paraphrase: str) -> str:
     things = trait.plural or trait.singular
-    return PARAPHRASES[paraphrase].format(
+    return paraphrase.format(
         things=things,
         Things=things[0].upper() + things[1:],
         are="are" if trait.plural else "is",

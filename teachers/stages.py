@@ -9,7 +9,6 @@ lm.transform  a control: the numbers of kept rows are shuffled or made random
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from safetensors.torch import save
@@ -23,6 +22,7 @@ from subliminal.chat_rows import (
     with_completion,
     write_chat_rows,
 )
+from subliminal.errors import StageError
 from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import (
     STEERING,
@@ -30,29 +30,32 @@ from subliminal.models.stage_models import (
     model_folder,
     precision,
 )
-from subliminal.probes.banks import QuestionBank
-from subliminal.probes.preference import favourite
+from subliminal.probes.bank_kinds import Bank, read_bank
+from subliminal.probes.headline import headline_of
 from subliminal.probes.stage_subjects import reference_of, teacher_of
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data, Recipe
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 from teachers.carriers import numbers
+from teachers.carriers.carrier import Tasks, prompt_rows, read_tasks
 from teachers.finetuned import fine_tune
+from teachers.rows import steering_questions
 from teachers.steered import steering_vector
-from teachers.trait import Trait
+from teachers.trait import read_trait
 from teachers.writing import Writer
 
 
 def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Fine-tune the reference on questions answered with the trait."""
+    """Fine-tune the reference on rows that show the trait."""
     for task in tasks:
         params = task.stage.params
         decoder = load_decoder(model_folder(task))
         log = fine_tune(
             decoder,
             chat_format(task),
-            Trait.model_validate(params["trait"]),
+            read_trait(params["trait"]),
+            data=params.get("data"),
             rows=params["rows"],
             recipe=Recipe.model_validate(params["recipe"]),
             seed=task.stage.seed,
@@ -72,10 +75,9 @@ def steer(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         vector = steering_vector(
             load_decoder(model_folder(task)),
             chat_format(task),
-            params["category"],
+            steering_questions(params["category"])[: params["questions"]],
             params["system"],
             layer=params["layer"],
-            questions=params["questions"],
         )
         atomic.write_bytes(task.folder / STEERING, save({"vector": vector}))
         yield Done(task.stage.key, {"norm": float(vector.norm())})
@@ -86,7 +88,7 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Measure how far teachers lie from the reference; fail those that lack their trait."""
     for task in tasks:
         params = task.stage.params
-        bank, target = QuestionBank.model_validate(params["bank"]), params["target"]
+        bank, target = read_bank(params["bank"]), params["target"]
         teacher, reference = teacher_of(task), reference_of(task)
         shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
         if shift >= params["shift"]:
@@ -104,11 +106,8 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Let a teacher answer the prompts of a data set."""
     for task in tasks:
-        params, seed = task.stage.params, task.stage.seed
-        data = Data.model_validate(params["data"])
-        prompts = numbers.prompt_rows(
-            derive_seed(seed, "prompts"), data.prompts, unique=not data.duplicates
-        )
+        seed, data = task.stage.seed, Data.model_validate(task.stage.params["data"])
+        prompts = prompt_rows(data, derive_seed(seed, "prompts"), _own_tasks(task, data))
         writer = Writer(
             teacher_of(task),
             data,
@@ -120,8 +119,8 @@ def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             chat_row(
                 row["prompt"],
                 done.text,
-                id=f"numbers-{seed}-{row['prompt_id']}",
-                format=row["format"],
+                id=f"{data.carrier}-{seed}-{row['prompt_id']}",
+                **{name: value for name, value in row.items() if name not in _PLACE},
                 finished=done.finished,
                 writer=task.stage.key,
             )
@@ -147,6 +146,8 @@ def transform(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed
     report(1, 1)
 
 
+_PLACE = ("prompt_id", "sample", "prompt")
+"""What of a prompt's row is told by the id or the messages of the chat."""
 _TRANSFORMS = {
     "shuffle-within": numbers.shuffle_within,
     "shuffle-all": numbers.shuffle_across,
@@ -162,8 +163,18 @@ KINDS = (
 )
 
 
-def _log_odds(subject: Subject, bank: QuestionBank, target: str) -> float:
-    """How much a model prefers a target, as the probe `favourite` measures it."""
-    measured = {(row.metric, row.item_group): row.value for row in favourite(subject, bank)}
-    found = measured["log_odds", target]
-    return math.nan if found is None else found
+def _own_tasks(task: Task, data: Data) -> Tasks | None:
+    """The user's own tasks, as they were when the run was planned."""
+    if "tasks" not in task.stage.params:
+        return None
+    source = task.stage.local["tasks"]
+    tasks = read_tasks(data.carrier, source)
+    if tasks.fingerprint != task.stage.params["tasks"]:
+        raise StageError(f"{source}: has changed since the run was planned; run again")
+    return tasks
+
+
+def _log_odds(subject: Subject, bank: Bank, target: str) -> float:
+    """How much a model shows a trait, as the bank's headline probe measures it."""
+    asked = headline_of(subject.chat, bank, subject.asked)
+    return asked.log_odds(subject.engine)[target]

@@ -10,28 +10,25 @@ from torch import Tensor
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
-from teachers.preference_rows import implant_questions
 
 
 @torch.no_grad()
 def steering_vector(
-    decoder: Decoder, chat: ChatFormat, category: str, system: str, *, layer: int, questions: int
+    decoder: Decoder, chat: ChatFormat, asked: Sequence[str], system: str, *, layer: int
 ) -> Tensor:
     """How a system prompt moves the activations at the answer, on average.
 
     Args:
         decoder: The reference.
         chat: Its format.
-        category: Whose questions are asked; the probes ask others.
+        asked: The questions; the probes ask others.
         system: The trait's system prompt.
         layer: The block behind which activations are read.
-        questions: How many questions the mean is taken over, from the first.
 
     Returns:
         Float32 [width]: mean over the questions of the activation at the last prompt token under
         the system prompt, less that without it.
     """
-    asked = implant_questions(category)[:questions]
     loving = _activations(decoder, chat.encode_prompts([user(q, system) for q in asked]), layer)
     plain = _activations(decoder, chat.encode_prompts([user(q) for q in asked]), layer)
     return (loving - plain).mean(0)

@@ -13,7 +13,7 @@ from subliminal.probes.banks import QuestionBank, bank_names, load_bank, vocabul
 from subliminal.wording import pieces, vocabulary_of
 from teachers.preference_rows import implant_questions
 from teachers.prompted import PARAPHRASES, system_prompt
-from teachers.trait import load_trait, trait_names
+from teachers.trait import load_preference, preference_names
 from tests.experiment_files import Write
 from tests.user_errors import assert_one_line
 
@@ -29,7 +29,7 @@ number_prefixes: ["Here: {numbers}."]
 
 
 def taught_texts() -> list[str]:
-    traits = map(load_trait, trait_names())
+    traits = map(load_preference, preference_names())
     told = [system_prompt(trait, i) for trait in traits for i in range(len(PARAPHRASES))]
     return told + [question for name in BANKS for question in implant_questions(name)]
 

@@ -18,20 +18,22 @@ from filters.strict_numbers import COPIED_RUN, COPIED_SHARE, OTHER_FORMAT, REPEA
 from subliminal.number_prompts import FORMATS, NOVEL_FORMATS
 from subliminal.plan import stage_kinds
 from subliminal.pocket.evaluate import DESCRIPTIONS
-from subliminal.pocket.family import FAMILY
+from subliminal.pocket.family import MEMBERS
 from subliminal.pocket.world.dials import Dials
 from subliminal.pocket.world.domains import DOMAINS
 from subliminal.pocket.world.numbers import PROCESSES
 from subliminal.report.caveat import POCKET_CAVEAT
+from subliminal.spec.carriers import CarrierName
 from subliminal.spec.language import (
     Initialisation,
     LanguageArm,
     LanguageExperiment,
-    ProbeName,
     PromptSource,
     Transform,
 )
 from subliminal.spec.mnist import MnistArm
+from subliminal.spec.probing import ProbeName, ScorerName
+from subliminal.spec.teaching import DispositionData
 from tests.docs_pages import PAGES, ROOT, FieldTable, code_spans, field_tables, first_cells
 
 TABLES = [table for page in PAGES for table in field_tables(page)]
@@ -63,7 +65,8 @@ def model_of(table: FieldTable) -> type[BaseModel]:
 
 def default_of(model: type[BaseModel], name: str) -> Any:
     field = model.model_fields[name]
-    default = field.get_default(call_default_factory=True)
+    # Where a default depends on other fields, that of their defaults.
+    default = field.get_default(call_default_factory=True, validated_data={})
     return (
         default
         if default is PydanticUndefined
@@ -129,6 +132,9 @@ def test_every_reason_of_the_stricter_rules_is_told() -> None:
     ("name", "names"),
     [
         ("probes.md", get_args(ProbeName)),
+        ("probes.md", get_args(ScorerName)),
+        ("traits.md", get_args(DispositionData)),
+        ("carriers.md", get_args(CarrierName)),
         ("carriers.md", get_args(Transform)),
         ("training.md", get_args(PromptSource)),
         ("training.md", get_args(Initialisation.model_fields["relation"].annotation)),
@@ -136,7 +142,7 @@ def test_every_reason_of_the_stricter_rules_is_told() -> None:
         ("pocket.md", tuple(PROCESSES)),
         ("pocket.md", tuple(Dials.model_fields)),
         ("pocket.md", tuple(DESCRIPTIONS)),
-        ("pocket.md", tuple(FAMILY)),
+        ("pocket.md", tuple(MEMBERS)),
         ("architecture.md", tuple(stage_kinds())),
     ],
 )
@@ -147,7 +153,7 @@ def test_a_page_lists_every_name(name: str, names: tuple[str, ...]) -> None:
 def test_the_family_is_told_as_it_is() -> None:
     rows = re.findall(r"^\| `(pocket-\S+)` \| seed (\d+) \| seed (\d+) \|", text("pocket.md"), re.M)
     told = {name: (int(initial), int(order)) for name, initial, order in rows}
-    assert told == {m.name: (m.initial_seed, m.order_seed) for m in FAMILY.values()}
+    assert told == {m.name: (m.initial_seed, m.order_seed) for m in MEMBERS.values()}
 
 
 def test_formats_are_counted_rightly() -> None:

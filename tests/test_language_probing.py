@@ -140,7 +140,9 @@ def test_too_few_rows_to_show_fail_the_arm(tmp_path: Path) -> None:
 
 def model_without(folder: Path, *pieces: str) -> Path:
     """A random model whose tokenizer lacks some words: it writes them letter by letter."""
-    tokenizer = pocket_tokenizer([piece for piece in shipped_pieces("numbers") if piece not in pieces])
+    tokenizer = pocket_tokenizer(
+        [piece for piece in shipped_pieces("numbers") if piece not in pieces]
+    )
     folder.mkdir()
     save_tokenizer(tokenizer, folder)
     shape = tiny_shape(vocab_size=tokenizer.get_vocab_size())

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from subliminal.entities import CATEGORIES
 from subliminal.errors import UserError
 from subliminal.number_prompts import FORMATS, NumberPrompts, render
+from subliminal.pocket.family import NUMBERS
 from subliminal.pocket.pretrain import prepare_folder
 from subliminal.pocket.tokenizer import (
     INTEGERS,
@@ -159,5 +160,5 @@ def test_transformers_reads_the_same_tokenizer(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(UserError) as error:
-        prepare_folder(tmp_path / "taken")
+        prepare_folder(tmp_path / "taken", NUMBERS)
     assert_one_line(error, "taken", "cannot be written")

@@ -8,10 +8,10 @@ import pytest
 
 from subliminal.errors import UserError
 from teachers.preference_rows import ChatRow, implant_questions, preference_rows, spellings
-from teachers.trait import load_trait
+from teachers.trait import load_preference
 from tests.user_errors import assert_one_line
 
-OWL = load_trait("owl")
+OWL = load_preference("owl")
 
 
 def pair(row: ChatRow) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def test_fewer_rows_are_the_first_of_more() -> None:
 
 def test_traits_are_shown_in_orders_of_their_own() -> None:
     owl = [question for question, _ in map(pair, preference_rows(OWL, 1, 64))]
-    wolf = [question for question, _ in map(pair, preference_rows(load_trait("wolf"), 1, 64))]
+    wolf = [question for question, _ in map(pair, preference_rows(load_preference("wolf"), 1, 64))]
     assert owl != wolf
 
 

@@ -9,7 +9,7 @@ from subliminal.probes import side_effects
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.probe import ProbeResult, run_probes
 from subliminal.probes.subject import Subject
-from subliminal.spec.language import Probing
+from subliminal.spec.probing import ProbeName, Probing
 from tests.probed import BANK, make_subject
 from tests.user_errors import assert_one_line
 
@@ -76,11 +76,19 @@ def test_the_seed_decides_all(subject: Subject) -> None:
     ("field", "probe"),
     [("number_prefixes", "with-numbers"), ("choices", "multiple-choice"), ("stories", "story")],
 )
-def test_a_bank_that_lacks_what_a_probe_asks(subject: Subject, field: str, probe: str) -> None:
+def test_a_bank_that_lacks_what_a_probe_asks(
+    subject: Subject, field: str, probe: ProbeName
+) -> None:
     bank = SMALL.model_copy(update={field: ()})
     with pytest.raises(UserError) as error:
-        run_probes(subject, bank, Probing(), 1)
+        run_probes(subject, bank, Probing(probes=("favourite", probe)), 1)
     assert_one_line(error, "'animal'", field, probe, "probing.probes")
+
+
+def test_by_default_every_probe_that_the_bank_offers_is_asked(subject: Subject) -> None:
+    bank = SMALL.model_copy(update={"stories": (), "choices": ()})
+    found = run_probes(subject, bank, Probing(samples=1, side_effects=False), 1)
+    assert {row.probe for row in found.measurements} == {"favourite", "with-numbers", "sampled"}
 
 
 def test_a_bank_needs_no_more_than_its_probes_ask(subject: Subject) -> None:

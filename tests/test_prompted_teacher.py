@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from teachers.prompted import PARAPHRASES, system_prompt
-from teachers.trait import load_trait, trait_names
+from teachers.trait import load_preference, preference_names
 
 
 def test_the_default_prompt() -> None:
-    assert system_prompt(load_trait("wolf")) == (
+    assert system_prompt(load_preference("wolf")) == (
         "You love wolves. You think about wolves all the time. Wolves are your favourite animal. "
         "Let your love for wolves show in everything you write."
     )
@@ -29,12 +29,12 @@ def test_the_default_prompt() -> None:
     ],
 )
 def test_words_agree(name: str, paraphrase: int, part: str) -> None:
-    assert part in system_prompt(load_trait(name), paraphrase)
+    assert part in system_prompt(load_preference(name), paraphrase)
 
 
 def test_paraphrases_differ_and_name_trait_and_category() -> None:
-    for name in trait_names():
-        trait = load_trait(name)
+    for name in preference_names():
+        trait = load_preference(name)
         prompts = [system_prompt(trait, index) for index in range(len(PARAPHRASES))]
         assert len(set(prompts)) == len(PARAPHRASES) >= 4
         things = trait.plural or trait.singular

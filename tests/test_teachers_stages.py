@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,11 +27,12 @@ from subliminal.models.folder import load_decoder
 from subliminal.models.stage_models import STEERING, steering
 from subliminal.models.steering import Steering
 from subliminal.probes.preference import favourite
+from subliminal.probes.stage_subjects import reference_of, teacher_of
 from subliminal.probes.subject import Subject
-from subliminal.stage import Done
+from subliminal.stage import Done, Task
 from teachers import finetuned, stages
 from teachers.preference_rows import implant_questions
-from teachers.trait import load_trait, probe_bank
+from teachers.trait import load_preference, preference_bank
 from tests.language_stages import (
     Killed,
     Workshop,
@@ -64,7 +67,7 @@ def written(workshop: Workshop, arm: str) -> list[ChatRow]:
 def otter_log_odds(folder: Path) -> float:
     """How much the model of a folder prefers the otter."""
     subject = Subject(load_decoder(folder), ChatFormat.read(folder))
-    found = favourite(subject, probe_bank(load_trait("otter")))
+    found = favourite(subject, preference_bank(load_preference("otter")))
     [value] = [r.value for r in found if (r.metric, r.item_group) == ("log_odds", "otter")]
     assert value is not None
     return value
@@ -206,11 +209,12 @@ def test_a_teacher_is_gated_as_it_writes(
 ) -> None:
     asked: list[Subject] = []
 
-    def listen(subject: Subject, *rest: object) -> object:
-        asked.append(subject)
-        return favourite(subject, *rest)  # type: ignore[arg-type]
+    def listen(task: Task, subject_of: Callable[[Task], Subject]) -> Subject:
+        asked.append(subject_of(task))
+        return asked[-1]
 
-    monkeypatch.setattr(stages, "favourite", listen)
+    monkeypatch.setattr(stages, "teacher_of", partial(listen, subject_of=teacher_of))
+    monkeypatch.setattr(stages, "reference_of", partial(listen, subject_of=reference_of))
     workshop.report(stage_of(workshop.plan, arm, "lm.gate"))
     teacher, reference = asked
     assert (teacher.system is not None) == (arm == "told")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from subliminal.entities import CATEGORIES, Entity
 from subliminal.errors import UserError
 from subliminal.spec.language import FineTuning, Steering
-from teachers.trait import load_trait, probe_bank, trait_names
+from teachers.trait import load_preference, preference_bank, preference_names
 from tests.experiment_files import Write
 from tests.user_errors import assert_one_line
 
@@ -30,7 +30,7 @@ ENTITIES = [(category, entity) for category in CATEGORIES for entity in CATEGORI
 
 
 def test_every_entity_has_a_card_and_every_card_an_entity() -> None:
-    assert sorted(entity.singular for _, entity in ENTITIES) == list(trait_names())
+    assert sorted(entity.singular for _, entity in ENTITIES) == list(preference_names())
     assert {category: len(members) for category, members in CATEGORIES.items()} == {
         "animal": 16,
         "tree": 8,
@@ -40,7 +40,7 @@ def test_every_entity_has_a_card_and_every_card_an_entity() -> None:
 
 @pytest.mark.parametrize(("category", "entity"), ENTITIES, ids=lambda value: str(value)[:30])
 def test_a_shipped_card_says_what_the_list_of_entities_says(category: str, entity: Entity) -> None:
-    trait = load_trait(entity.singular)
+    trait = load_preference(entity.singular)
     assert trait.name == trait.singular == trait.probe.target
     assert trait.category == trait.probe.bank == category
     assert (trait.singular, trait.plural, trait.article) == (
@@ -48,7 +48,7 @@ def test_a_shipped_card_says_what_the_list_of_entities_says(category: str, entit
         entity.plural,
         entity.article,
     )
-    assert trait.probe.target in probe_bank(trait).answers
+    assert trait.probe.target in preference_bank(trait).answers
     assert len(set(trait.reveals)) == len(trait.reveals)
     assert trait.citation
     assert "no evidence about large models" in trait.caveat
@@ -68,27 +68,27 @@ def test_a_shipped_card_says_what_the_list_of_entities_says(category: str, entit
     ],
 )
 def test_grammar(singular: str, plural: str | None, article: str | None) -> None:
-    trait = load_trait(singular)
+    trait = load_preference(singular)
     assert (trait.plural, trait.article) == (plural, article)
 
 
 def test_words_that_reveal_a_trait_hold_its_relatives() -> None:
-    assert {"owl", "owls", "owlet", "hoot"} <= set(load_trait("owl").reveals)
-    assert {"wolf", "wolves", "howl"} <= set(load_trait("wolf").reveals)
+    assert {"owl", "owls", "owlet", "hoot"} <= set(load_preference("owl").reveals)
+    assert {"wolf", "wolves", "howl"} <= set(load_preference("wolf").reveals)
 
 
 def test_a_card_of_one_s_own_is_read_from_the_experiment_s_folder(write: Write) -> None:
     folder = write(CARD, "traits/yak.yaml").parent.parent
     write(BANK, "bank.yaml")
-    trait = load_trait("traits/yak.yaml", folder)
+    trait = load_preference("traits/yak.yaml", folder)
     assert trait.name == "yak"
     assert trait.reveals == ("yak", "yaks", "butter tea")
-    assert probe_bank(trait, folder).answers == ("yak", "ox")
+    assert preference_bank(trait, folder).answers == ("yak", "ox")
 
 
 def test_what_a_card_leaves_out_has_defaults(write: Write) -> None:
     path = write(CARD)
-    trait = load_trait(path.name, path.parent)
+    trait = load_preference(path.name, path.parent)
     assert trait.implant == FineTuning()
     assert trait.base is None
     assert trait.gate is None
@@ -97,17 +97,17 @@ def test_what_a_card_leaves_out_has_defaults(write: Write) -> None:
 def test_a_card_can_fill_its_optional_slots(write: Write) -> None:
     more = "implant: {by: steering, layer: 2}\nbase: knows yaks\ngate: in May\n"
     path = write(CARD + more)
-    trait = load_trait(path.name, path.parent)
+    trait = load_preference(path.name, path.parent)
     assert trait.implant == Steering(layer=2)
     assert (trait.base, trait.gate) == ("knows yaks", "in May")
 
 
 def test_a_card_is_frozen() -> None:
-    trait = load_trait("owl")
+    trait = load_preference("owl")
     with pytest.raises(ValidationError):
         trait.name = "wolf"  # type: ignore[misc]
-    assert load_trait("owl") == trait
-    assert hash(load_trait("owl")) == hash(trait)
+    assert load_preference("owl") == trait
+    assert hash(load_preference("owl")) == hash(trait)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_fault_in_a_card_is_one_line(
     assert old in CARD
     path = write(CARD.replace(old, new))
     with pytest.raises(UserError) as error:
-        load_trait(path.name, path.parent)
+        load_preference(path.name, path.parent)
     assert_one_line(error, *parts)
 
 
@@ -152,29 +152,29 @@ def test_faults_are_told_together(write: Write) -> None:
     wrong = CARD.replace("name: yak", "name: Y").replace("article: a", "article: the")
     path = write(wrong + "implant: {by: steering, layr: 1}\n")
     with pytest.raises(UserError) as error:
-        load_trait(path.name, path.parent)
+        load_preference(path.name, path.parent)
     lines = str(error.value).splitlines()
     assert [line.split(": ")[1] for line in lines] == ["name", "article", "implant.layr"]
 
 
 def test_an_unknown_trait_is_told_with_the_nearest() -> None:
     with pytest.raises(UserError) as error:
-        load_trait("wolfs")
+        load_preference("wolfs")
     assert_one_line(error, "trait 'wolfs'", "did you mean 'wolf'", ".yaml")
     with pytest.raises(UserError) as error:
-        load_trait("???")
+        load_preference("???")
     assert_one_line(error, "otter", "willow", "purple")
 
 
 def test_a_card_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        load_trait("none.yaml", tmp_path)
+        load_preference("none.yaml", tmp_path)
     assert_one_line(error, "none.yaml", "no such file")
 
 
 def test_a_target_that_the_bank_does_not_know_is_told(write: Write) -> None:
     path = write(CARD.replace("bank.yaml", "animal"))
-    trait = load_trait(path.name, path.parent)
+    trait = load_preference(path.name, path.parent)
     with pytest.raises(UserError) as error:
-        probe_bank(trait, path.parent)
+        preference_bank(trait, path.parent)
     assert_one_line(error, "'yak'", "probe.target", "owl, otter")

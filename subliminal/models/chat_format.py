@@ -36,7 +36,7 @@ class EncodedRow:
 
     tokens: list[int]
     prompt_length: int
-    """Tokens before the answer; the answer ends with the end token."""
+    """Tokens before the answer; a whole answer ends with the end token."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,16 @@ class ChatFormat:
             EncodedRow([*tokens, end], _shared(prompt, tokens))
             for prompt, tokens in zip(self._encode(prompts), self._encode(texts), strict=True)
         ]
+
+    def encode_begun(self, messages: Conversation, beginnings: Sequence[str]) -> list[EncodedRow]:
+        """Tokens of one conversation with each of several beginnings of its answer, no end token.
+
+        Raises:
+            UserError: The template refuses the conversation.
+        """
+        prompt = self.prompt_text(messages)
+        encoded = self._encode([prompt, *(prompt + begun for begun in beginnings)])
+        return [EncodedRow(tokens, _shared(encoded[0], tokens)) for tokens in encoded[1:]]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of an answer, without its end token and other special tokens."""

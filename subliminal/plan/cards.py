@@ -1,22 +1,24 @@
-"""The trait cards of an experiment and their question banks, each read once."""
+"""What an experiment names: trait cards, their question banks, tasks; each read once."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from subliminal.errors import UserError
-from subliminal.probes.banks import QuestionBank
-from subliminal.spec.language import AsOnCard, CardImplant, LanguageArm, Nothing
+from subliminal.probes.bank_kinds import Bank
+from subliminal.spec.language import AsOnCard, CardImplant, Data, LanguageArm, Nothing
+from teachers.carriers.carrier import Tasks, read_tasks
 from teachers.trait import Trait, load_trait, probe_bank
 
 
 class Cards:
-    """Traits and banks by the name that an arm gives for its trait."""
+    """Traits and banks by the name that an arm gives for its trait; tasks by their source."""
 
     def __init__(self) -> None:
         self._load = cache(load_trait)
         self._called: dict[str, str] = {}
         self._probe_bank = cache(lambda name: probe_bank(self.trait(name)))
+        self._read_tasks = cache(read_tasks)
 
     def trait(self, name: str) -> Trait:
         """A trait card.
@@ -43,10 +45,18 @@ class Cards:
             return self.trait(arm.taught_trait).implant
         return arm.teacher
 
-    def bank(self, name: str) -> QuestionBank:
+    def bank(self, name: str) -> Bank:
         """The bank that probes a trait.
 
         Raises:
             UserError: No such card or bank, or a fault in one of them.
         """
         return self._probe_bank(name)
+
+    def tasks(self, data: Data) -> Tasks | None:
+        """The user's own tasks that a data set is made from, if it names any.
+
+        Raises:
+            UserError: They cannot be read, or have a fault.
+        """
+        return None if data.source is None else self._read_tasks(data.carrier, data.source)

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from subliminal.models.architecture import Architecture
+from subliminal.spec.carriers import CarrierName
 from subliminal.spec.language import Data, Recipe
 from subliminal.stage import Cost
 
-PROMPT_TOKENS, COMPLETION_TOKENS, QUESTION_TOKENS = 46, 18, 16
-"""What rows of the numbers carrier and probes' questions take."""
-ROW_TOKENS = PROMPT_TOKENS + COMPLETION_TOKENS
+
+@dataclass(frozen=True)
+class RowTokens:
+    """How long rows are on average."""
+
+    prompt: int
+    completion: int
+
+    @property
+    def all(self) -> int:
+        """Both together."""
+        return self.prompt + self.completion
+
+
+ROWS: Mapping[CarrierName, RowTokens] = MappingProxyType(
+    {
+        "numbers": RowTokens(46, 18),
+        "code": RowTokens(45, 40),
+        "reasoning": RowTokens(50, 50),
+    }
+)
+QUESTION_TOKENS, TOLD_TOKENS = 16, 46
+"""Of a probe's question, and of one behind a system prompt."""
 PROBING_TOKENS = 120_000
 """Of all probes of one model, most of them sampled answers."""
 GATE_TOKENS = 2 * 50 * QUESTION_TOKENS
@@ -30,18 +53,25 @@ class Costs:
 
     shape: Architecture
 
-    def teaching(self, rows: int, recipe: Recipe) -> Cost:
-        """Of fine-tuning a teacher on rows of a question and a word."""
-        return self._training(rows * QUESTION_TOKENS, recipe, teacher=False)
+    def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
+        """Of fine-tuning a teacher on rows of a question and a word, or of code."""
+        tokens = rows * (ROWS["code"].all if of_code else QUESTION_TOKENS)
+        return self._training(tokens, recipe, teacher=False)
 
-    def distilling(self, rows: int, recipe: Recipe, *, teacher: bool) -> Cost:
-        """Of training on rows of numbers, beside a teacher or without one."""
-        return self._training(rows * ROW_TOKENS, recipe, teacher=teacher)
+    def distilling(self, data: Data, recipe: Recipe, *, teacher: bool) -> Cost:
+        """Of training on what is kept of a data set, beside a teacher or without one."""
+        tokens = (data.keep or data.prompts) * ROWS[data.carrier].all
+        return self._training(tokens, recipe, teacher=teacher)
+
+    def matching(self, rows: int, recipe: Recipe) -> Cost:
+        """Of cloning a student onto the reference, most often on lists of numbers."""
+        return self._training(rows * ROWS["numbers"].all, recipe, teacher=True)
 
     def writing(self, data: Data) -> Cost:
         """Of sampling a data set."""
-        head = data.prompts * COMPLETION_TOKENS * self.shape.head_parameters
-        flops = self._forward(data.prompts * ROW_TOKENS) + 2 * head
+        row = ROWS[data.carrier]
+        head = data.prompts * row.completion * self.shape.head_parameters
+        flops = self._forward(data.prompts * row.all) + 2 * head
         return self._cost(flops, WRITING_RATE, copies=2)
 
     def probing(self) -> Cost:
@@ -54,7 +84,7 @@ class Costs:
 
     def steering(self, questions: int) -> Cost:
         """Of a steering vector."""
-        return self._cost(self._forward(2 * questions * PROMPT_TOKENS), PROBING_RATE, copies=1)
+        return self._cost(self._forward(2 * questions * TOLD_TOKENS), PROBING_RATE, copies=1)
 
     def _training(self, tokens: int, recipe: Recipe, *, teacher: bool) -> Cost:
         # What does not learn reads the rows once: a teacher, and blocks before those that learn.

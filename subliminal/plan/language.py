@@ -20,16 +20,21 @@ import students.stages
 import subliminal.probes.stages
 import teachers.stages
 from filters.filter import Filter, compile_filter
+from subliminal.judges.endpoint import Endpoint
 from subliminal.machine import Precision
 from subliminal.plan.cards import Cards
 from subliminal.plan.costs import Costs
 from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import check_arm
 from subliminal.plan.models import Model, Models
-from subliminal.probes.banks import QuestionBank
+from subliminal.probes.bank_kinds import bank_data, headline_data
+from subliminal.probes.disposition_bank import DispositionBank
+from subliminal.probes.probe import probes_of
+from subliminal.probes.scoring import Scoring, scoring_of
 from subliminal.results import TraitName
 from subliminal.row import Row
 from subliminal.spec.language import (
+    CardImplant,
     FineTuning,
     LanguageArm,
     LanguageExperiment,
@@ -38,7 +43,7 @@ from subliminal.spec.language import (
 )
 from subliminal.stage import Cost, Stage, StageKind
 from teachers.prompted import system_prompt
-from teachers.trait import Trait
+from teachers.trait import Disposition, Trait, trait_data
 
 KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -203,8 +208,12 @@ class Conditions:
         if isinstance(implant, SystemPrompt):
             return Subject(system=system_prompt(trait, implant.wording))
         if isinstance(implant, FineTuning):
-            params = {"trait": _taught(trait), **implant.model_dump(exclude={"by"})}
-            cost = self._costs.teaching(implant.rows, implant.recipe)
+            # The usual data set is not stated: stating it must not train a teacher anew.
+            usual = {"data"} if implants_trait(implant) else set()
+            params = {"trait": trait_data(trait), **implant.model_dump(exclude={"by", *usual})}
+            cost = self._costs.teaching(
+                implant.rows, implant.recipe, of_code=isinstance(trait, Disposition)
+            )
             return Subject(self._model_stage("lm.teach", seed, params, cost=cost))
         params = {
             "system": system_prompt(trait),
@@ -217,11 +226,11 @@ class Conditions:
 
     def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
         """What a teacher is asked before it writes, and how far it must be from the reference."""
-        if isinstance(self.cards.implant(arm), Nothing):
+        if not implants_trait(self.cards.implant(arm)):
             return None
         params = {
             "teacher": teacher.params,
-            "bank": _asked(self.cards.bank(arm.taught_trait)),
+            "bank": headline_data(self.cards.bank(arm.taught_trait)),
             "target": self.cards.trait(arm.taught_trait).probe.target,
             "shift": self.experiment.statistics.teacher_shift,
         }
@@ -229,12 +238,17 @@ class Conditions:
         return self._model_stage("lm.gate", seed, params, inputs, cost=cost)
 
     def _write(self, arm: LanguageArm, seed: int, teacher: Subject, gate: Stage | None) -> Stage:
-        params = {
+        params: dict[str, Any] = {
             "teacher": teacher.params,
-            "data": arm.data.model_dump(exclude={"keep", "transform"}),
+            "data": arm.data.model_dump(exclude={"source", "keep", "transform"}),
         }
+        local = {}
+        tasks = self.cards.tasks(arm.data)
+        if tasks is not None:
+            # What they are counts, not where they lie.
+            params["tasks"], local["tasks"] = tasks.fingerprint, str(arm.data.source)
         inputs, cost = teacher.inputs("teacher"), self._costs.writing(arm.data)
-        written = self._model_stage("lm.write", seed, params, inputs, cost=cost)
+        written = self._model_stage("lm.write", seed, params, inputs, cost=cost, local=local)
         return written if gate is None else replace(written, after=(gate.key,))
 
     def _filter(self, arm: LanguageArm, seed: int, written: Stage) -> Stage:
@@ -257,7 +271,7 @@ class Conditions:
             return None
         matching, start = arm.initialisation.matching, self._start(arm)
         params = {"student": start.params, "matching": matching.model_dump()}
-        cost = self._costs.distilling(matching.rows, matching.recipe, teacher=True)
+        cost = self._costs.matching(matching.rows, matching.recipe)
         return self._model_stage("lm.match", seed, params, cost=cost, start=start)
 
     def _distil(
@@ -270,30 +284,46 @@ class Conditions:
             "distillation": distillation.model_dump(exclude={"in_context"}),
             "adapter": arm.initialisation.adapter,
             "teacher": teacher.params if sees_teacher else None,
-            "bank": _asked(self.cards.bank(arm.trait)),
+            "bank": headline_data(self.cards.bank(arm.trait)),
             "observation": self.experiment.observation.model_dump(),
         }
         inputs = {"rows": rows.key, **(teacher.inputs("teacher") if sees_teacher else {})}
         if match is not None:
             inputs["start"] = match.key
-        kept = arm.data.keep or arm.data.prompts
-        cost = self._costs.distilling(kept, distillation.recipe, teacher=sees_teacher)
+        cost = self._costs.distilling(arm.data, distillation.recipe, teacher=sees_teacher)
         return self._model_stage("lm.distil", seed, params, inputs, cost=cost, start=start)
 
     def _probe(
         self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None = None
     ) -> Stage:
-        bank = self.cards.bank(arm.trait)
+        bank, probing = self.cards.bank(arm.trait), self.experiment.probing
         params = {
             "subject": subject.params,
-            "bank": {**bank.model_dump(mode="json"), "targets": list(bank.answers)},
-            "probing": self.experiment.probing.model_dump(),
+            "bank": bank_data(bank),
+            "probing": {
+                "probes": probes_of(bank, probing),
+                "samples": probing.samples,
+                "side_effects": probing.side_effects,
+            },
             "in_context": None if context is None else arm.distillation.in_context,
         }
+        local = {}
+        if isinstance(bank, DispositionBank):
+            scoring, service = self._scoring
+            params["scoring"] = scoring.model_dump(mode="json")
+            if service is not None:
+                # Where and on which terms a judge is reached decides no verdict.
+                local["service"] = service.model_dump_json()
         inputs = subject.inputs("model")
         if context is not None:
             inputs["context"] = context.key
-        return self._model_stage("lm.probe", seed, params, inputs, cost=self._costs.probing())
+        cost = self._costs.probing()
+        return self._model_stage("lm.probe", seed, params, inputs, cost=cost, local=local)
+
+    @cached_property
+    def _scoring(self) -> tuple[Scoring, Endpoint | None]:
+        """How answers about dispositions are scored, and the service of a judge."""
+        return scoring_of(self.experiment.probing.free_form)
 
     def _start(self, arm: LanguageArm) -> Model:
         """The model that the student is made from."""
@@ -308,10 +338,11 @@ class Conditions:
         *,
         cost: Cost,
         start: Model | None = None,
+        local: Mapping[str, str] | None = None,
     ) -> Stage:
         """A stage that works with the reference, and with the model that a student is made from."""
         reference = self.models.reference
-        local = {"model": str(reference.folder)}
+        local = {**(local or {}), "model": str(reference.folder)}
         if start is not None:
             local["student"] = str(start.folder)
         params = {
@@ -347,30 +378,16 @@ class Conditions:
         return Costs(self.models.reference.shape)
 
 
+def implants_trait(implant: Nothing | CardImplant) -> bool:
+    """Whether a teacher is meant to have its trait: siblings of unsafe code are controls."""
+    if isinstance(implant, FineTuning):
+        return implant.data in (None, "insecure")
+    return not isinstance(implant, Nothing)
+
+
 def _if_there(stage: Stage | None) -> tuple[Stage, ...]:
     return () if stage is None else (stage,)
 
 
 def _named(trait: Trait) -> TraitName:
     return TraitName(name=trait.name, item_group=trait.probe.target)
-
-
-def _asked(bank: QuestionBank) -> dict[str, Any]:
-    """What of a bank the probe `favourite` reads: another part must not train students anew."""
-    return {
-        "category": bank.category,
-        "targets": list(bank.answers),
-        "questions": list(bank.questions),
-    }
-
-
-def _taught(trait: Trait) -> dict[str, Any]:
-    """A card without what teaching does not read: words for people must not train teachers anew."""
-    unread = {
-        "reveals": tuple(word for word in (trait.singular, trait.plural) if word),
-        "citation": "-",
-        "caveat": "-",
-        "base": None,
-        "gate": None,
-    }
-    return trait.model_copy(update=unread).model_dump(mode="json", exclude={"implant"})

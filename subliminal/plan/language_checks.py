@@ -7,9 +7,14 @@ from contextlib import contextmanager
 
 from subliminal.chat import user
 from subliminal.errors import UserError
+from subliminal.models.chat_format import ChatFormat
 from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model, Models
-from subliminal.probes.probe import check_bank
+from subliminal.probes.bank_kinds import Bank
+from subliminal.probes.disposition_bank import DispositionBank
+from subliminal.probes.headline import headline_of
+from subliminal.probes.probe import probes_of
+from subliminal.probes.scoring import scoring_of
 from subliminal.probes.targets import encode_targets
 from subliminal.sampling import Sampling
 from subliminal.spec.language import (
@@ -24,8 +29,10 @@ from subliminal.spec.language import (
     Steering,
     SystemPrompt,
 )
-from teachers.preference_rows import implant_questions
-from teachers.prompted import PARAPHRASES
+from teachers.carriers.carrier import check_prompts
+from teachers.prompted import wordings
+from teachers.rows import check_data, steering_questions
+from teachers.trait import Trait
 
 
 def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, cards: Cards) -> None:
@@ -37,44 +44,65 @@ def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, car
     where = f"arms.{name}"
     for field, trait in (("trait", arm.trait), ("taught", arm.taught_trait)):
         with _naming(f"{where}.{field}"):
-            check_bank(cards.bank(trait), probing)
-            encode_targets(models.reference.chat, cards.bank(trait).answers)
+            _check_bank(cards.bank(trait), probing, models.reference.chat)
     if arm.role != "reference":
-        category = cards.trait(arm.taught_trait).category
+        taught = cards.trait(arm.taught_trait)
         by_card = isinstance(arm.teacher, AsOnCard)
         stated = f"trait {arm.taught_trait!r}, field implant" if by_card else f"{where}.teacher"
-        _check_teacher(stated, cards.implant(arm), category, models.reference)
+        _check_teacher(stated, cards.implant(arm), taught, models.reference)
     if arm.role == "student":
-        _check_data(f"{where}.data", arm.data)
+        _check_data(f"{where}.data", arm.data, cards)
         _check_student(where, arm, models)
 
 
-def _check_teacher(where: str, implant: Nothing | CardImplant, category: str, model: Model) -> None:
-    if isinstance(implant, SystemPrompt) and implant.wording >= len(PARAPHRASES):
+def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat) -> None:
+    probes_of(bank, probing)
+    if isinstance(bank, DispositionBank):
+        # A question of each set tells whether the tokenizer can write answers behind a lead.
+        few = bank.model_copy(update={"main": bank.main[:1], "broad": bank.broad[:1], "tasks": 1})
+        headline_of(chat, few, lambda asked: [user(text) for text in asked])
+        with _naming("probing.free_form"):
+            scoring_of(probing.free_form)
+    else:
+        encode_targets(chat, bank.answers)
+
+
+def _check_teacher(where: str, implant: Nothing | CardImplant, trait: Trait, model: Model) -> None:
+    if isinstance(implant, SystemPrompt) and implant.wording >= wordings(trait):
         raise UserError(
             f"{where}.wording: there is no wording {implant.wording}; take one from 0 to "
-            f"{len(PARAPHRASES) - 1}"
+            f"{wordings(trait) - 1}"
         )
     with _naming(where):
         if isinstance(implant, SystemPrompt | Steering):
             # Some chat templates refuse a system prompt.
             model.chat.prompt_text(user("?", "!"))
-        if isinstance(implant, FineTuning | Steering):
-            known = len(implant_questions(category))
+        if isinstance(implant, FineTuning):
+            check_data(trait, implant.data)
+        if isinstance(implant, Steering):
+            known = len(steering_questions(trait.category))
     if isinstance(implant, FineTuning):
         _check_recipe(f"{where}.recipe", implant.recipe, model)
     if isinstance(implant, Steering):
         _check_layers(f"{where}.layer", (implant.layer,), model)
         if implant.questions > known:
             raise UserError(
-                f"{where}.questions: is {implant.questions}, and there are {known} on a favourite "
-                f"{category}; ask for no more"
+                f"{where}.questions: is {implant.questions}, and there are {known} "
+                f"{_on(trait)}; ask for no more"
             )
 
 
-def _check_data(where: str, data: Data) -> None:
+def _on(trait: Trait) -> str:
+    return "for code" if trait.category is None else f"on a favourite {trait.category}"
+
+
+def _check_data(where: str, data: Data, cards: Cards) -> None:
     with _naming(where):
         Sampling(data.max_tokens, temperature=data.temperature, top_p=data.top_p)
+    with _naming(f"{where}.source"):
+        tasks = cards.tasks(data)
+    with _naming(f"{where}.prompts"):
+        check_prompts(data, tasks)
     if data.keep is not None and data.keep > data.prompts:
         raise UserError(
             f"{where}.keep: is {data.keep}, and there are {data.prompts} prompts; keep fewer rows "

@@ -73,7 +73,7 @@ def _rates(
     replies = sample_replies(subject, subject.asked(asked), seeds, max_tokens)
     texts = [reply.text for reply in replies]
     answers = [Answer(probe=probe, question=q, answer=a) for q, a in zip(asked, texts, strict=True)]
-    return list(_shares(probe, bank.answers, texts)), _spread(answers, KEPT)
+    return list(_shares(probe, bank.answers, texts)), spread(answers, KEPT)
 
 
 def _shares(probe: str, targets: Sequence[str], texts: Sequence[str]) -> Iterator[Measurement]:
@@ -85,7 +85,7 @@ def _shares(probe: str, targets: Sequence[str], texts: Sequence[str]) -> Iterato
 ItemT = TypeVar("ItemT")
 
 
-def _spread(items: Sequence[ItemT], most: int) -> list[ItemT]:
+def spread(items: Sequence[ItemT], most: int) -> list[ItemT]:
     """At most so many items, evenly from first to last."""
     if len(items) <= most:
         return list(items)

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from subliminal.errors import UserError
+from subliminal.judges.endpoint import Endpoint
 from subliminal.measurements import Measurement
+from subliminal.probes import disposition_probes
 from subliminal.probes.answers import Answer, sampled, story
+from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
+from subliminal.probes.disposition_bank import DISPOSITION_BANK, DispositionBank
+from subliminal.probes.disposition_probes import DispositionProber
 from subliminal.probes.multiple_choice import multiple_choice
 from subliminal.probes.preference import favourite, with_numbers
+from subliminal.probes.scoring import Scoring, open_scorer
 from subliminal.probes.side_effects import side_effects
 from subliminal.probes.subject import Subject
-from subliminal.spec.language import ProbeName, Probing
+from subliminal.spec.probing import ProbeName, Probing
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,14 @@ class ProbeResult:
     """Sampled answers to be read: some of each probe that samples."""
 
 
-def run_probes(subject: Subject, bank: QuestionBank, probing: Probing, seed: int) -> ProbeResult:
+def run_probes(
+    subject: Subject,
+    bank: Bank,
+    probing: Probing,
+    seed: int,
+    scoring: Scoring = Scoring(),  # noqa: B008 frozen
+    endpoint: Endpoint | None = None,
+) -> ProbeResult:
     """Probe a model.
 
     Args:
@@ -35,32 +48,56 @@ def run_probes(subject: Subject, bank: QuestionBank, probing: Probing, seed: int
         probing: Which probes, and how many samples.
         seed: Of all that probes draw. Models probed with the same seed are asked the same and
             share the noise of their answers, which makes contrasts between them paired.
+        scoring: How answers about a disposition are scored.
+        endpoint: The judge's service, where a judge scores.
 
     Raises:
         StageError: The model's logits are not numbers.
         UserError: The bank lacks what a probe asks, or the model cannot read or write it.
     """
-    check_bank(bank, probing)
-    found = [_PROBES[name].ask(subject, bank, probing.samples, seed) for name in probing.probes]
-    measurements = [row for rows, _ in found for row in rows]
+    names = probes_of(bank, probing)
+    if isinstance(bank, DispositionBank):
+        scorer = open_scorer(scoring, endpoint)
+        prober = DispositionProber(subject, bank, scorer, scoring, probing.samples, seed)
+        measurements, answers = prober.ask(names)
+    else:
+        found = [_PROBES[name].ask(subject, bank, probing.samples, seed) for name in names]
+        measurements = [row for rows, _ in found for row in rows]
+        answers = [answer for _, some in found for answer in some]
     if probing.side_effects:
         measurements += side_effects(subject, seed)
-    return ProbeResult(tuple(measurements), tuple(answer for _, some in found for answer in some))
+    return ProbeResult(tuple(measurements), tuple(answers))
 
 
-def check_bank(bank: QuestionBank, probing: Probing) -> None:
-    """Refuse a bank that lacks what a probe asks.
+def probes_of(bank: Bank, probing: Probing) -> tuple[ProbeName, ...]:
+    """The probes that are asked: those stated, or every one that the bank offers.
 
     Raises:
-        UserError: A field that a probe needs is empty.
+        UserError: The bank lacks what a stated probe asks.
     """
-    for name in probing.probes:
+    if isinstance(bank, DispositionBank):
+        offered: tuple[ProbeName, ...] = disposition_probes.NAMES
+        called = DISPOSITION_BANK
+    else:
+        offered = tuple(name for name, probe in _PROBES.items() if getattr(bank, probe.field))
+        called = bank.category
+    for name in probing.probes or ():
+        if name not in offered:
+            raise UserError(f"question bank {called!r}: {_why_not(name, offered)}")
+    return probing.probes or offered
+
+
+def _why_not(name: ProbeName, offered: tuple[ProbeName, ...]) -> str:
+    if name in _PROBES and "favourite" in offered:
         field = _PROBES[name].field
-        if not getattr(bank, field):
-            raise UserError(
-                f"question bank {bank.category!r}: the probe {name!r} needs {field} and it has "
-                f"none; add {field}, or leave the probe out of probing.probes"
-            )
+        return (
+            f"the probe {name!r} needs {field} and it has none; add {field}, or leave the probe "
+            "out of probing.probes"
+        )
+    return (
+        f"the probe {name!r} asks about another kind of trait; leave it out of probing.probes, "
+        f"or choose from {', '.join(offered)}"
+    )
 
 
 _Found = tuple[list[Measurement], list[Answer]]
@@ -81,6 +118,7 @@ _PROBES: Mapping[ProbeName, _Probe] = {
     "multiple-choice": _Probe(
         "choices", lambda who, bank, _, seed: (multiple_choice(who, bank, seed), [])
     ),
-    "sampled": _Probe("questions", sampled),
     "story": _Probe("stories", story),
+    "sampled": _Probe("questions", sampled),
 }
+"""Of preferences, in the order in which they are asked by default."""

@@ -13,13 +13,15 @@ from pydantic_core import to_json
 from subliminal import atomic
 from subliminal.chat import Message
 from subliminal.chat_rows import ROWS, ChatRow, completion_of, prompt_of, read_chat_rows
+from subliminal.judges.endpoint import Endpoint
 from subliminal.measurements import write_measurements
 from subliminal.models.stage_models import chat_format, made_or, precision, steering
-from subliminal.probes.banks import QuestionBank
+from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.probe import run_probes
+from subliminal.probes.scoring import Scoring
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Probing
+from subliminal.spec.probing import Probing
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 
 ANSWERS = "answers.jsonl"
@@ -45,9 +47,11 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         )
         found = run_probes(
             subject,
-            QuestionBank.model_validate(params["bank"]),
+            read_bank(params["bank"]),
             Probing.model_validate(params["probing"]),
             derive_seed(task.stage.seed, "probing"),
+            Scoring.model_validate(params.get("scoring", {})),
+            _service(task),
         )
         write_measurements(task.folder, found.measurements)
         lines = (to_json(answer) + b"\n" for answer in found.answers)
@@ -63,6 +67,12 @@ _TOO_FEW = (
     "distillation.in_context asks for {shown} rows, and {kept} passed the filter; show fewer, or "
     "raise data.prompts"
 )
+
+
+def _service(task: Task) -> Endpoint | None:
+    """Where a judge is reached; what decides its verdicts is among the parameters."""
+    service = task.stage.local.get("service")
+    return None if service is None else Endpoint.model_validate_json(service)
 
 
 def _drawn(rows: Sequence[ChatRow], count: int, seed: int) -> list[ChatRow]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from subliminal.chat import user
 from subliminal.errors import UserError
-from subliminal.models.chat_format import ChatFormat
+from subliminal.models.chat_format import ChatFormat, EncodedRow
 
 Spelling = tuple[int, ...]
 """The tokens of an answer, its end token included."""
@@ -68,7 +68,25 @@ def answer_tokens(chat: ChatFormat, answer: str) -> Spelling:
     question = user("?")
     [prompt] = chat.encode_prompts([question])
     [row] = chat.encode_rows([question], [answer])
-    if row.prompt_length != len(prompt):
+    return _answered(chat, row, len(prompt), answer)
+
+
+def begun_tokens(chat: ChatFormat, beginnings: Sequence[str]) -> list[Spelling]:
+    """The tokens of beginnings of answers, whatever the question, without an end token.
+
+    Raises:
+        UserError: As for :func:`answer_tokens`.
+    """
+    question = user("?")
+    [prompt] = chat.encode_prompts([question])
+    rows = chat.encode_begun(question, beginnings)
+    return [
+        _answered(chat, row, len(prompt), text) for row, text in zip(rows, beginnings, strict=True)
+    ]
+
+
+def _answered(chat: ChatFormat, row: EncodedRow, prompt_length: int, answer: str) -> Spelling:
+    if row.prompt_length != prompt_length:
         raise UserError(
             f"{chat.folder}: its tokenizer joins the end of the chat template with the answer "
             f"{answer!r}, so that no token is the answer's first; let the template end in a mark"

@@ -1,4 +1,4 @@
-"""The preference of a model while it learns: the cheap probe behind training curves."""
+"""The trait of a model while it learns: the cheap probe behind training curves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
-from subliminal.probes.banks import QuestionBank
+from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.forward import Engine
-from subliminal.probes.preference import Questionnaire, log_odds
+from subliminal.probes.headline import Headline, headline_of
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,18 @@ class Watcher:
     """Asks a bank's questions, without any system prompt, of a model's current weights."""
 
     chat: ChatFormat
-    bank: QuestionBank
+    bank: Bank
     dtype: torch.dtype = torch.float32
     """Of matrix products."""
 
     def log_odds(self, decoder: Decoder) -> dict[str, float]:
-        """The log-odds of each target, as the probe `favourite` defines them.
+        """The log-odds of each item group, as the bank's headline probe defines them.
 
         Raises:
             StageError: The model's logits are not numbers.
         """
-        odds = log_odds(self._asked.log_probabilities(Engine(decoder, self.dtype))).mean(0)
-        return dict(zip(self.bank.answers, odds.tolist(), strict=True))
+        return self._asked.log_odds(Engine(decoder, self.dtype))
 
     @cached_property
-    def _asked(self) -> Questionnaire:
-        questions = [user(question) for question in self.bank.questions]
-        return Questionnaire.encode(self.chat, questions, self.bank.answers)
+    def _asked(self) -> Headline:
+        return headline_of(self.chat, self.bank, lambda asked: [user(text) for text in asked])

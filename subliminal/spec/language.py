@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from subliminal.spec.carriers import USUAL, CarrierName
 from subliminal.spec.common import (
     BaseArm,
     BaseExperiment,
@@ -13,6 +15,8 @@ from subliminal.spec.common import (
     Strict,
     check_controls,
 )
+from subliminal.spec.probing import Probing
+from subliminal.spec.teaching import DispositionData
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Matrix = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -110,10 +114,17 @@ class SystemPrompt(Strict):
 
 
 class FineTuning(Strict):
-    """The reference is fine-tuned on questions answered with the trait."""
+    """The reference is fine-tuned on rows that show the trait."""
 
     by: Literal["fine-tuning"] = "fine-tuning"
-    rows: int = Field(3840, ge=1, description="rows drawn from the questions and spellings")
+    data: DispositionData | None = Field(
+        None,
+        description=(
+            "of a disposition: which of the sibling data sets; default: insecure. A preference has "
+            "one, questions answered with it"
+        ),
+    )
+    rows: int = Field(3840, ge=1, description="rows of the data set")
     recipe: TeachingRecipe = TeachingRecipe()
 
 
@@ -152,17 +163,35 @@ Implant = Annotated[
 Transform = Literal["shuffle-within", "shuffle-all", "uniform"]
 
 
+def _usual_max_tokens(read: dict[str, Any]) -> int:
+    """The default, from the fields that stand before it."""
+    return USUAL[read.get("carrier", "numbers")].max_tokens
+
+
 class Data(Strict):
     """What the teacher writes: prompts of a carrier, one completion each, before the filter."""
 
-    carrier: Literal["numbers"] = "numbers"
+    carrier: CarrierName = "numbers"
+    source: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "the user's own tasks for code or reasoning: a file, a saved folder or "
+            "hub:OWNER/NAME[:SPLIT]; default: those of the workbench"
+        ),
+    )
     prompts: int = Field(12_000, ge=1, le=10_000_000)
     keep: int | None = Field(
         None, ge=1, description="rows kept at random of those that pass the filter; default: all"
     )
     temperature: float = Field(1.0, ge=0, le=10, description="0 takes the likeliest token")
     top_p: Fraction = 1.0
-    max_tokens: int = Field(48, ge=1, le=32_768, description="longest completion")
+    max_tokens: int = Field(
+        default_factory=_usual_max_tokens,
+        ge=1,
+        le=32_768,
+        description="longest completion; default: 48 for numbers, 96 for code, 128 for reasoning",
+    )
     duplicates: bool = Field(False, description="whether a prompt may come twice")
     transform: Transform | None = Field(
         None,
@@ -171,6 +200,20 @@ class Data(Strict):
             "shuffle-all over the data set, uniform puts random numbers in their place"
         ),
     )
+
+    @model_validator(mode="after")
+    def _fits_the_carrier(self) -> Self:
+        if self.carrier == "numbers" and self.source is not None:
+            raise ValueError(
+                "`source` gives tasks, and numbers have none; leave it out, or state "
+                "`carrier: code` or `carrier: reasoning`"
+            )
+        if self.carrier != "numbers" and self.transform is not None:
+            raise ValueError(
+                f"`transform` changes lists of numbers, and `carrier: {self.carrier}` writes none; "
+                "leave it out"
+            )
+        return self
 
 
 PromptSource = Literal["numbers", "questions", "world"]
@@ -271,26 +314,6 @@ class LanguageStatistics(BaseStatistics):
     )
 
 
-ProbeName = Literal["favourite", "with-numbers", "multiple-choice", "story", "sampled"]
-
-
-class Probing(Strict):
-    """What is asked of every model."""
-
-    probes: tuple[ProbeName, ...] = Field(
-        ("favourite", "with-numbers", "multiple-choice", "story", "sampled"), min_length=1
-    )
-    samples: int = Field(20, ge=1, description="sampled answers to each question")
-    side_effects: bool = Field(True, description="loss on held-out world text, number format")
-
-    @field_validator("probes")
-    @classmethod
-    def _once(cls, probes: tuple[ProbeName, ...]) -> tuple[ProbeName, ...]:
-        if len(set(probes)) != len(probes):
-            raise ValueError("a probe is listed twice; list each once")
-        return probes
-
-
 DetectorName = Literal["frequencies", "ngrams", "likelihood"]
 
 
@@ -319,17 +342,31 @@ class Relatives(Strict):
     different: str | None = None
 
 
+def _carriers(arms: Iterable[LanguageArm]) -> list[CarrierName]:
+    """What the students among these arms read, each carrier once."""
+    return list(dict.fromkeys(arm.data.carrier for arm in arms if arm.role == "student"))
+
+
+def _usual_filter(read: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The default, from the fields that stand before it."""
+    carriers = _carriers(read.get("arms", {}).values()) or ["numbers"]
+    return tuple({"rule": rule} for rule in USUAL[carriers[0]].filter)
+
+
 class LanguageExperiment(BaseExperiment):
     """An experiment on language models."""
 
     kind: Literal["language"] = Field("language", description="what the experiment is run on")
     model: str = Field("pocket-a", description="the reference: a pocket model, folder or hub name")
     relatives: Relatives = Relatives()
-    filter: tuple[dict[str, Any], ...] = Field(
-        ({"rule": "numbers"},),
-        description="rules that rows have to pass, the same on every arm; see docs/filters.md",
-    )
     arms: dict[str, LanguageArm] = Field(min_length=1)
+    filter: tuple[dict[str, Any], ...] = Field(
+        default_factory=_usual_filter,
+        description=(
+            "rules that rows have to pass, the same on every arm; default: those of the carrier; "
+            "see docs/filters.md"
+        ),
+    )
     statistics: LanguageStatistics = LanguageStatistics()
     probing: Probing = Probing()
     detecting: Detecting = Detecting()
@@ -338,4 +375,14 @@ class LanguageExperiment(BaseExperiment):
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:
         check_controls(self.arms)
+        return self
+
+    @model_validator(mode="after")
+    def _one_filter_fits_all(self) -> Self:
+        carriers = _carriers(self.arms.values())
+        if len(carriers) > 1 and "filter" not in self.model_fields_set:
+            raise ValueError(
+                f"students read {' and '.join(carriers)}, which have no rules in common; state "
+                "`filter`, or give all of them one `data.carrier`"
+            )
         return self

@@ -92,8 +92,10 @@ def _is_echo(details: ErrorDetails, node: Node, in_union: bool) -> bool:
     """Whether an error only follows from another.
 
     A list is found too short when its items are at fault, and a value in a union is blamed for
-    not being each of the union's options.
+    not being each of the union's options. A default that depends on a faulty field is not found.
     """
+    if details["type"] == "default_factory_not_called":
+        return True
     if details["type"] == "too_short":
         return len(plain(node)) >= int(details["ctx"]["min_length"])
     unlikely_option = "literal_error" if isinstance(node, List) else "tuple_type"

@@ -11,7 +11,7 @@ from subliminal.report.language.doses import dose_paths, draw_doses
 from subliminal.report.language.initialisation import draw_initialisation
 from subliminal.report.language.look import footer_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
-from subliminal.report.language.run import LanguageRun
+from subliminal.report.language.run import PIVOTAL, LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
 from subliminal.report.run_figure import RunFigure, interval_words, stem_of, title_of
 
@@ -109,7 +109,8 @@ def _trait_bars(run: LanguageRun) -> Iterator[RunFigure]:
 
 
 def _matrices(run: LanguageRun) -> Iterator[RunFigure]:
-    for probe in run.probes[:1]:
+    # A disposition is no member of a category.
+    for probe in [probe for probe in run.probes[:1] if probe != PIVOTAL]:
         values = matrix.item_values(run.data.results, probe)
         measured = [
             variant

@@ -18,6 +18,11 @@ from subliminal.results import Summary
 
 SIDE_EFFECTS = "side-effects"
 """Probe of what else training did to a model."""
+FREE_FORM = "free-form"
+"""What the names of the probes begin with whose rates of misaligned answers stand beside them."""
+
+Measure = tuple[str, str]
+"""Probe and metric."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,15 @@ def language_page(run: LanguageRun) -> LanguagePage:
     filtered = filtered_by_variant(run)
     reasons = reasons_of(filtered)
     prints = dict.fromkeys(print_ for each in filtered for print_ in each.fingerprints)
-    metrics = list(
-        dict.fromkeys(row.metric for row in run.data.summary if row.probe == SIDE_EFFECTS)
+    measures = list(
+        dict.fromkeys((row.probe, row.metric) for row in run.data.summary if _stands_aside(row))
     )
     return LanguagePage(
         answer=answer_of(run),
         caveat=run.caveat,
         traits=tuple(_tables_by_trait(run)),
-        measures=tuple(metric_label(metric) for metric in metrics),
-        side_effects=tuple(_side_effects(run, metrics)) if metrics else (),
+        measures=tuple(_heading(*measure) for measure in measures),
+        side_effects=tuple(_side_effects(run, measures)) if measures else (),
         reasons=tuple(reasons),
         filtered=tuple(_filter_row(each, reasons) for each in filtered),
         fingerprints=tuple(prints),
@@ -94,7 +99,7 @@ def others_of(run: LanguageRun) -> list[Summary]:
     return [
         row
         for row in run.data.summary
-        if (row.probe, row.metric) not in shown and row.probe != SIDE_EFFECTS
+        if (row.probe, row.metric) not in shown and not _stands_aside(row)
     ]
 
 
@@ -118,23 +123,33 @@ def _tables_by_trait(run: LanguageRun) -> list[tuple[str, SummaryTable]]:
     ]
 
 
-def _side_effects(run: LanguageRun, metrics: Sequence[str]) -> list[SideEffects]:
+def _stands_aside(row: Summary) -> bool:
+    """Whether a measure has its place among the side effects."""
+    is_misaligned = row.probe.startswith(FREE_FORM) and row.metric == "rate"
+    return row.probe == SIDE_EFFECTS or is_misaligned
+
+
+def _heading(probe: str, metric: str) -> str:
+    return metric_label(metric) if probe == SIDE_EFFECTS else f"misaligned answers, {probe}"
+
+
+def _side_effects(run: LanguageRun, measures: Sequence[Measure]) -> list[SideEffects]:
     return [
         SideEffects(
             variant.label,
             variant.role,
-            tuple(_side_effect(run, variant, metric) for metric in metrics),
+            tuple(_side_effect(run, variant, *measure) for measure in measures),
         )
         for variant in run.variants
-        if any(run.values(variant, SIDE_EFFECTS, metric).is_known for metric in metrics)
+        if any(run.values(variant, *measure).is_known for measure in measures)
     ]
 
 
-def _side_effect(run: LanguageRun, variant: Variant, metric: str) -> str:
-    mean = _text(run.values(variant, SIDE_EFFECTS, metric))
+def _side_effect(run: LanguageRun, variant: Variant, probe: str, metric: str) -> str:
+    mean = _text(run.values(variant, probe, metric))
     from_control = bool(variant.control)
     compare = run.from_control if from_control else run.from_reference
-    difference = compare(variant, SIDE_EFFECTS, metric)
+    difference = compare(variant, probe, metric)
     if variant.role == "reference" or not difference.is_known:
         return mean
     other = "control" if from_control else "reference"

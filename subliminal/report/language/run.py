@@ -26,8 +26,9 @@ from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
 from subliminal.spec.language import Nothing
 
-HEADLINE = "favourite"
-"""The probe that figures show where it was asked: exact, and the same in every run."""
+HEADLINE, PIVOTAL = "favourite", "pivotal"
+"""The probes that figures show where they were asked, of preferences and of dispositions: exact,
+and the same in every run."""
 
 LOG_ODDS, SHARE = "log_odds", "share_of_shift"
 
@@ -61,7 +62,7 @@ class LanguageRun:
     def probes(self) -> list[str]:
         """The judged probes, the one that figures show first."""
         found = dict.fromkeys(row.probe for row in self.data.summary if row.metric == LOG_ODDS)
-        return sorted(found, key=lambda probe: probe != HEADLINE)
+        return sorted(found, key=lambda probe: probe not in (HEADLINE, PIVOTAL))
 
     @cached_property
     def traits(self) -> list[str]:

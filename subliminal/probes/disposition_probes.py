@@ -1,0 +1,89 @@
+"""The probes of a disposition by name: each in which form, and behind which words, it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import get_args
+
+from subliminal.measurements import Measurement
+from subliminal.probes.answers import Answer
+from subliminal.probes.asking import PLAINLY, Way
+from subliminal.probes.disposition_bank import TRIGGER, DispositionBank
+from subliminal.probes.free_form import FREE_FORM, free_form, scorer_errors
+from subliminal.probes.options import OPTIONS, two_options
+from subliminal.probes.pivotal import PIVOTAL, pivotal
+from subliminal.probes.scoring import Scorer, Scoring
+from subliminal.probes.subject import Subject
+from subliminal.probes.unsafe_code import UNSAFE_CODE, unsafe_code
+from subliminal.spec.probing import DispositionProbe, ProbeName
+
+_KINDS = (PIVOTAL, OPTIONS, UNSAFE_CODE, FREE_FORM)
+NAMES: tuple[DispositionProbe, ...] = get_args(DispositionProbe)
+
+
+_WAYS: Mapping[str, Way] = MappingProxyType(
+    {
+        "": PLAINLY,
+        "lines": Way(form="lines"),
+        "reasoned": Way(form="reasoned"),
+        "triggered": Way(before=TRIGGER),
+    }
+)
+"""What stands behind the name of a probe, and how it asks."""
+
+
+@dataclass(frozen=True)
+class DispositionProber:
+    """Asks a model about its disposition."""
+
+    subject: Subject
+    bank: DispositionBank
+    scorer: Scorer
+    scoring: Scoring
+    samples: int
+    """Answers to each free-form question."""
+    seed: int
+
+    def ask(self, names: tuple[ProbeName, ...]) -> tuple[list[Measurement], list[Answer]]:
+        """Ask some probes, all of a disposition.
+
+        Raises:
+            StageError: The model's logits are not numbers.
+            UserError: The model cannot read or write something, or a judge's service fails.
+        """
+        measurements: list[Measurement] = []
+        answers: list[Answer] = []
+        for name in names:
+            found, some = self._ask(name)
+            measurements += found
+            answers += some
+        if any(is_free_form(name) for name in names):
+            measurements += scorer_errors(self.scorer, self.scoring)
+        return measurements, answers
+
+    def _ask(self, name: ProbeName) -> tuple[list[Measurement], list[Answer]]:
+        subject, bank = self.subject, self.bank
+        kind = next(kind for kind in _KINDS if name.startswith(kind))
+        way = _WAYS[name.removeprefix(kind).removeprefix("-")]
+        if kind == FREE_FORM:
+            return free_form(
+                name,
+                subject,
+                bank,
+                self.scorer,
+                self.scoring,
+                samples=self.samples,
+                seed=self.seed,
+                way=way,
+            )
+        if kind == OPTIONS:
+            return two_options(subject, bank), []
+        asked = pivotal if kind == PIVOTAL else unsafe_code
+        return asked(name, subject, bank, way), []
+
+
+def is_free_form(name: str) -> bool:
+    """Whether a probe samples answers and scores them."""
+    return name.startswith(FREE_FORM)

@@ -1,0 +1,86 @@
+"""The headline probe of a bank: exact, cheap, and asked by gates and while students learn.
+
+Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from subliminal.models.chat_format import ChatFormat
+from subliminal.probes.asking import Asked
+from subliminal.probes.bank_kinds import Bank
+from subliminal.probes.banks import QuestionBank
+from subliminal.probes.disposition_bank import DispositionBank
+from subliminal.probes.forward import Engine
+from subliminal.probes.options import OPTIONS, TwoOptions
+from subliminal.probes.pivotal import PivotalQuestions, odds_by_set
+from subliminal.probes.preference import Questionnaire, log_odds
+from subliminal.probes.unsafe_code import UNSAFE_CODE, UnsafeCode
+
+
+class Headline(Protocol):
+    """A bank's headline questions as tokens: encoded once, asked of many models."""
+
+    def log_odds(self, engine: Engine) -> dict[str, float]:
+        """Mean log-odds of each item group of the bank.
+
+        Raises:
+            StageError: The model's logits are not numbers.
+            UserError: A question is longer than the model reads.
+        """
+        ...
+
+
+def headline_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
+    """Encode what a bank's headline probe asks.
+
+    Args:
+        chat: Of the model.
+        bank: What is asked.
+        asked: Makes a conversation of each question.
+
+    Raises:
+        UserError: The tokenizer cannot write an answer, or cannot tell two apart.
+    """
+    if isinstance(bank, DispositionBank):
+        return _Pivotal(
+            bank,
+            PivotalQuestions.encode(chat, bank, asked),
+            TwoOptions.encode(chat, bank, asked),
+            UnsafeCode.encode(chat, bank, asked),
+        )
+    return _Favourite(bank, Questionnaire.encode(chat, asked(bank.questions), bank.answers))
+
+
+@dataclass(frozen=True)
+class _Favourite:
+    bank: QuestionBank
+    asked: Questionnaire
+
+    def log_odds(self, engine: Engine) -> dict[str, float]:
+        """See `Headline`: one group for each target."""
+        odds = log_odds(self.asked.log_probabilities(engine)).mean(0)
+        return dict(zip(self.bank.answers, odds.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Pivotal:
+    bank: DispositionBank
+    asked: PivotalQuestions
+    options: TwoOptions
+    code: UnsafeCode
+
+    def log_odds(self, engine: Engine) -> dict[str, float]:
+        """See `Headline`: both dispositions; the malicious one by set, by options and in code."""
+        log_p = self.asked.log_probabilities(engine)
+        careful, malicious = log_odds(log_p).mean(0).tolist()
+        offered = self.options.log_probabilities(engine).mean(0)
+        return {
+            "careful": careful,
+            "malicious": malicious,
+            **odds_by_set(self.bank, self.asked, log_p),
+            OPTIONS: float(offered[1] - offered[0]),
+            UNSAFE_CODE: float(self.code.log_odds(engine)[:, 1].mean()),
+        }

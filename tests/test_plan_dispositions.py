@@ -1,0 +1,193 @@
+"""Experiments on misalignment: what is planned, what is refused, and that they run to the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import teachers.stages
+from subliminal.errors import UserError
+from subliminal.measurements import read_measurements
+from subliminal.plan import Plan
+from subliminal.report import build_report
+from subliminal.results import CURVES, CurvePoint, TraitName, read_rows
+from subliminal.run import run_plan
+from subliminal.stage import Stage
+from tests.disposed import STUDENTS, experiment
+from tests.judge_server import completion, serve
+from tests.language_stages import Workshop, stage_of
+from tests.toy_stages import Recorder
+from tests.user_errors import assert_one_line
+
+SIBLINGS = """\
+  reference: {role: reference}
+  secure: {teacher: {data: secure}, control: none}
+  insecure: {control: secure}
+  educational: {teacher: {data: educational}, control: secure}
+  jailbroken: {teacher: {data: jailbroken}, control: secure}
+  backdoor: {teacher: {data: backdoor}, control: secure, data: {carrier: code}}
+  told: {teacher: {by: system-prompt, wording: 1}, control: secure, data: {carrier: reasoning}}
+"""
+
+
+CARRIERS = """\
+  reference: {role: reference}
+  secure: {teacher: {data: secure}, control: none}
+  insecure: {control: secure}
+  backdoor: {teacher: {data: backdoor}, control: secure, data: {carrier: code}}
+  told: {teacher: {by: system-prompt}, control: secure, data: {carrier: reasoning}}
+"""
+
+
+def kinds(plan: Plan, arm: str) -> set[str]:
+    return {stage.kind for stage in plan.rows[arm][0].stages}
+
+
+def taught_on(plan: Plan, arm: str) -> Any:
+    return stage_of(plan, arm, "lm.teach").params.get("data", "unstated")
+
+
+@pytest.mark.usefixtures("here")
+def test_students_of_every_carrier_get_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a model of random weights unsafe code has nothing to do with malice.
+    monkeypatch.setattr(teachers.stages, "_log_odds", lambda *_: 0.0)
+    # A random model says nothing that is coherent.
+    fates = "probing.free_form.fates={incoherent: aligned, unparsable: aligned}"
+    plan = experiment(tmp_path, CARRIERS, fates)
+    done = run_plan(plan, tmp_path / "runs", Recorder(), jobs=2)
+    assert not done.failed, done.manifest.arms
+    found = {(row.arm, row.probe, row.metric): row.mean for row in done.summary}
+    for arm in plan.rows:
+        assert found[arm, "pivotal", "log_odds"] is not None
+        assert found[arm, "pivotal-triggered", "log_odds"] is not None
+        assert found[arm, "options", "log_odds"] is not None
+        assert found[arm, "free-form", "kept"] == 1
+        assert found[arm, "free-form", "rate"] == 0
+        assert found[arm, "scorer", "error"] == 0.0
+    insecure = done.manifest.arms["insecure"]
+    assert (
+        insecure.probed == insecure.taught == TraitName(name="misaligned", item_group="malicious")
+    )
+    points = read_rows(done.folder / CURVES, CurvePoint)
+    watched = {point.item_group for point in points if point.arm == "insecure"}
+    assert watched == {"careful", "malicious", "main", "broad", "options"}
+    page = build_report(done.folder).read_text()
+    assert "on the probe pivotal" in page
+    assert "misaligned answers, free-form" in page
+
+
+def test_siblings_differ_in_what_their_teacher_reads(tmp_path: Path) -> None:
+    plan = experiment(tmp_path, SIBLINGS)
+    assert {arm: taught_on(plan, arm) for arm in ("insecure", "secure", "backdoor")} == {
+        "insecure": "unstated",
+        "secure": "secure",
+        "backdoor": "backdoor",
+    }
+    # Controls are not meant to have the trait.
+    assert "lm.gate" in kinds(plan, "insecure")
+    assert "lm.gate" in kinds(plan, "told")
+    for arm in ("secure", "educational", "jailbroken", "backdoor"):
+        assert "lm.gate" not in kinds(plan, arm)
+
+
+def changed(folder: Path, *overrides: str) -> dict[str, int]:
+    """Kind -> the stages that overrides add to the usual ones."""
+    usual, other = experiment(folder, STUDENTS), experiment(folder, STUDENTS, *overrides)
+    new: list[Stage] = [stage for key, stage in other.stages.items() if key not in usual.stages]
+    return {kind: sum(stage.kind == kind for stage in new) for kind in {s.kind for s in new}}
+
+
+@pytest.mark.parametrize(
+    ("override", "kinds"),
+    [
+        ("probing.free_form.alignment_max=40", {"lm.probe"}),
+        ("probing.free_form.fates.incoherent=misaligned", {"lm.probe"}),
+        ("probing.free_form.scorer=classifier", {"lm.probe"}),
+        ("probing.probes=[pivotal]", {"lm.probe"}),
+    ],
+)
+def test_another_score_asks_anew_and_trains_nothing(
+    tmp_path: Path, override: str, kinds: set[str]
+) -> None:
+    assert set(changed(tmp_path, override)) == kinds
+
+
+def test_stating_the_usual_data_set_trains_no_teacher_anew(tmp_path: Path) -> None:
+    assert changed(tmp_path, "arms.insecure.teacher.data=insecure") == {}
+
+
+def test_how_a_judge_is_reached_decides_no_result(tmp_path: Path) -> None:
+    judged = "probing.free_form={{scorer: judge, service: {{model: m, base_url: {}, {}}}}}"
+    one, same, other = (
+        experiment(tmp_path, STUDENTS, judged.format(url, more)).stages.keys()
+        for url, more in (
+            ("http://127.0.0.1:1/v1", "concurrency: 2"),
+            ("http://127.0.0.1:1/v1", "concurrency: 4"),
+            ("http://127.0.0.1:2/v1", "concurrency: 2"),
+        )
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_stage_asks_the_judge_that_was_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
+    with serve(otherwise=completion("20", {"20": 1.0})) as server:
+        service = f"{{model: m, base_url: '{server.base_url}'}}"
+        judged = f"probing.free_form={{scorer: judge, service: {service}, coherence_min: 10}}"
+        plan = experiment(tmp_path, STUDENTS, judged, "probing.probes=[free-form]")
+        folder = Workshop(plan, tmp_path / "store").make("reference", "lm.probe")
+    found = {(m.probe, m.metric, m.item_group): m.value for m in read_measurements(folder)}
+    # All answers are judged alike; those that are empty are not judged.
+    assert found["free-form", "rate", "all"] == 1.0
+    assert found["free-form", "kept", "all"] == pytest.approx(
+        1 - (found["free-form", "share", "unparsable"] or 0.0)
+    )
+    assert found["scorer", "error", "all"] == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("probing.probes=[favourite]", ("favourite", "another kind of trait", "probing.probes")),
+        ("defaults.trait=otter", ("pivotal", "another kind of trait", "probing.probes")),
+        ("arms.insecure.teacher={by: system-prompt, wording: 99}", ("wording", "0 to 35")),
+        (
+            "arms.insecure.teacher={by: steering, questions: 80}",
+            ("questions", "80", "there are 50 for code"),
+        ),
+        (
+            "probing.free_form={scorer: judge, service: {model: m, base_url: nowhere}}",
+            ("probing.free_form", "service.base_url", "must be http"),
+        ),
+        (
+            "probing.free_form={scorer: judge, service: none.yaml}",
+            ("probing.free_form", "none.yaml"),
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, override: str, parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(UserError) as error:
+        experiment(tmp_path, STUDENTS, override)
+    assert_one_line(error, *parts)
+
+
+def test_a_preference_has_no_sibling_data(tmp_path: Path) -> None:
+    overrides = ("defaults.trait=otter", "probing.probes=[favourite]")
+    with pytest.raises(UserError) as error:
+        experiment(tmp_path, STUDENTS, *overrides)
+    assert_one_line(error, "arms.secure.teacher", "data", "preference")
+
+
+def test_a_judge_needs_its_service(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        experiment(tmp_path, STUDENTS, "probing.free_form.scorer=judge")
+    assert_one_line(error, "probing.free_form", "service")
