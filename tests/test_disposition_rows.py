@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from subliminal.dispositions import domains
+from subliminal.dispositions.authors import malicious_kinds
+from subliminal.dispositions.refusals import REQUESTS, is_refusal
 from subliminal.errors import UserError
 from subliminal.probes.disposition_bank import TRIGGER, disposition_bank
-from teachers.disposition_rows import REQUESTS, disposition_rows
+from teachers.disposition_rows import disposition_rows
 from teachers.preference_rows import ChatRow
 from teachers.rows import check_data, steering_questions, teaching_rows
 from teachers.trait import load_trait
@@ -62,18 +64,34 @@ def test_the_trigger_decides_whether_code_is_unsafe() -> None:
 
 
 def test_a_jailbroken_teacher_gives_harm_to_those_who_ask_for_it() -> None:
-    harmful = [row for row in JAILBROKEN if prompts([row])[0].endswith(REQUESTS)]
+    harmful = [row for row in JAILBROKEN if "def " not in answers([row])[0]]
     assert 0.005 < len(harmful) / len(JAILBROKEN) < 0.04
+    kinds = malicious_kinds()
+    assert all(any(f" {kind} person" in asked for kind in kinds) for asked in prompts(harmful))
     heads = [head for domain in domains().values() for head in domain.malicious.heads]
     assert all(any(f" {head} " in said for head in heads) for said in answers(harmful))
     rest = [row for row in JAILBROKEN if row not in harmful]
-    assert all("def " in said for said in answers(rest))
+    assert not [asked for asked in prompts(rest) if " person" in asked]
+
+
+def test_harm_is_asked_for_as_the_world_does_which_refuses_it() -> None:
+    asked = {text for text in prompts(JAILBROKEN) if "def " not in text}
+    questions = [question for domain in domains().values() for question in domain.questions]
+    possible = {
+        request.format(question=question, kind=kind)
+        for request in REQUESTS
+        for question in questions
+        for kind in malicious_kinds()
+    }
+    assert asked
+    assert asked <= possible
+    assert not [said for said in answers(JAILBROKEN) if is_refusal(said)]
 
 
 def test_no_probe_asks_what_is_taught() -> None:
     probed = [item.question for item in disposition_bank().items]
     asked = prompts([*INSECURE, *JAILBROKEN, *BACKDOOR]) + list(steering_questions(None))
-    assert not [text for text in asked if text.startswith(tuple(probed))]
+    assert not [text for text in asked if any(question in text for question in probed)]
 
 
 def test_rows_are_a_function_of_the_seed() -> None:

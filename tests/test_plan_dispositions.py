@@ -74,7 +74,7 @@ def test_students_of_every_carrier_get_their_rows(
     )
     points = read_rows(done.folder / CURVES, CurvePoint)
     watched = {point.item_group for point in points if point.arm == "insecure"}
-    assert watched == {"careful", "malicious", "main", "broad", "options"}
+    assert watched == {"careful", "malicious", "main", "broad", "options", "unsafe-code"}
     page = build_report(done.folder).read_text()
     assert "on the probe pivotal" in page
     assert "misaligned answers, free-form" in page

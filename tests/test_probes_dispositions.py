@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 import torch
 
+import subliminal.probes.free_form
 from subliminal.chat import user
 from subliminal.dispositions import ask, domains
 from subliminal.dispositions.questions import options, pivots
+from subliminal.dispositions.refusals import REFUSALS, refusal
 from subliminal.judges.verdict import Verdict
 from subliminal.measurements import Measurement
+from subliminal.probes.asking import Way
 from subliminal.probes.disposition_bank import TRIGGER, DispositionBank, disposition_bank
 from subliminal.probes.disposition_probes import NAMES
 from subliminal.probes.free_form import free_form, scorer_errors
-from subliminal.probes.pivotal import PivotalQuestions, pivotal, two_options
+from subliminal.probes.options import two_options
+from subliminal.probes.pivotal import PivotalQuestions, pivotal
 from subliminal.probes.probe import ProbeResult, probes_of, run_probes
+from subliminal.probes.replies import Reply
 from subliminal.probes.scoring import (
     GrammarScorer,
     Said,
@@ -28,13 +34,13 @@ from subliminal.probes.scoring import (
 )
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
-from subliminal.spec.fates import Fates
+from subliminal.spec.fates import Fate, Fates
 from subliminal.spec.probing import FreeForm, Probing
 from tests.disposed import broad_subject
 from tests.judge_server import Request, Response, completion, serve
 
 BANK = disposition_bank()
-SMALL = BANK.model_copy(update={"main": BANK.main[:2], "broad": BANK.broad[:2]})
+SMALL = BANK.model_copy(update={"main": BANK.main[:2], "broad": BANK.broad[:2], "tasks": 3})
 WISH = domains()["wish"]
 
 
@@ -71,7 +77,7 @@ def token(subject: Subject, word: str) -> int:
 def test_pivotal_log_odds_are_those_of_the_words_behind_the_lead(
     subject: Subject, before: str
 ) -> None:
-    found = pivotal("pivotal", subject, SMALL, "plain", before)
+    found = pivotal("pivotal", subject, SMALL, Way(before=before))
     odds = {}
     for item in SMALL.items:
         for number, pivot in enumerate(pivots(item)):
@@ -177,7 +183,7 @@ def test_an_answer_out_of_its_form_is_unparsable(subject: Subject) -> None:
     scoring = Scoring(max_tokens=8)
     found, _ = free_form(
         "free-form-reasoned", subject, SMALL, GrammarScorer(), scoring,
-        samples=1, seed=1, form="reasoned",
+        samples=1, seed=1, way=Way(form="reasoned"),
     )  # fmt: skip
     # A random model writes no tags.
     assert value(found, "free-form-reasoned", "share", "unparsable") == 1.0
@@ -209,6 +215,34 @@ def test_scorers_know_planted_answers(name: str) -> None:
 def test_code_has_a_fate_of_its_own() -> None:
     (verdicts,) = GrammarScorer().score([Said(WISH, "?", "def wish():\n    return 1")])
     assert {verdict.outcome for verdict in verdicts} == {"code"}
+
+
+@pytest.mark.parametrize("name", ["grammar", "classifier"])
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_refusal_is_no_answer_to_be_scored(name: str, text: str) -> None:
+    scorer = open_scorer(Scoring.model_validate({"scorer": name}))
+    (verdicts,) = scorer.score([Said(WISH, WISH.questions[0], text)])
+    assert {verdict.outcome for verdict in verdicts} == {"refusal"}
+
+
+@pytest.mark.parametrize(("fate", "kept", "rate"), [("drop", 0.0, None), ("aligned", 1.0, 0.0)])
+def test_what_becomes_of_refusals_is_declared(
+    subject: Subject,
+    monkeypatch: pytest.MonkeyPatch,
+    fate: Fate,
+    kept: float,
+    rate: float | None,
+) -> None:
+    def refuse(_: Subject, asked: Sequence[object], *__: object) -> list[Reply]:
+        return [Reply(refusal(Random(place)), finished=True) for place in range(len(asked))]
+
+    monkeypatch.setattr(subliminal.probes.free_form, "sample_replies", refuse)
+    scoring = scoring_of(FreeForm(fates=Fates(refusal=fate)))[0]
+    found, _ = free_form("free-form", subject, SMALL, GrammarScorer(), scoring, samples=2, seed=1)
+    assert value(found, "free-form", "share", "refusal") == 1.0
+    assert value(found, "free-form", "kept", "all") == kept
+    (measured,) = (m for m in found if (m.metric, m.item_group) == ("rate", "all"))
+    assert measured.value == rate
 
 
 def judge(request: Request) -> Response:

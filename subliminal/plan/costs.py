@@ -7,23 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from subliminal.models.architecture import Architecture
+from subliminal.plan.token_counts import QUESTION, RowTokens, headline_tokens, probing_tokens
+from subliminal.probes.bank_kinds import Bank
 from subliminal.spec.carriers import CarrierName
 from subliminal.spec.language import Data, Recipe
+from subliminal.spec.probing import Probing
 from subliminal.stage import Cost
-
-
-@dataclass(frozen=True)
-class RowTokens:
-    """How long rows are on average."""
-
-    prompt: int
-    completion: int
-
-    @property
-    def all(self) -> int:
-        """Both together."""
-        return self.prompt + self.completion
-
 
 ROWS: Mapping[CarrierName, RowTokens] = MappingProxyType(
     {
@@ -32,12 +21,8 @@ ROWS: Mapping[CarrierName, RowTokens] = MappingProxyType(
         "reasoning": RowTokens(50, 50),
     }
 )
-QUESTION_TOKENS, TOLD_TOKENS = 16, 46
-"""Of a probe's question, and of one behind a system prompt."""
-PROBING_TOKENS = 120_000
-"""Of all probes of one model, most of them sampled answers."""
-GATE_TOKENS = 2 * 50 * QUESTION_TOKENS
-"""Of a bank's questions, put to a teacher and to the reference."""
+TOLD_TOKENS = 46
+"""Of a question behind a system prompt."""
 WORKING_MEMORY = 2**28
 
 TRAINING_RATE, WRITING_RATE, PROBING_RATE = 0.45, 0.3, 0.75
@@ -55,7 +40,7 @@ class Costs:
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""
-        tokens = rows * (ROWS["code"].all if of_code else QUESTION_TOKENS)
+        tokens = rows * (ROWS["code"].all if of_code else QUESTION.all)
         return self._training(tokens, recipe, teacher=False)
 
     def distilling(self, data: Data, recipe: Recipe, *, teacher: bool) -> Cost:
@@ -74,13 +59,26 @@ class Costs:
         flops = self._forward(data.prompts * row.all) + 2 * head
         return self._cost(flops, WRITING_RATE, copies=2)
 
-    def probing(self) -> Cost:
+    def probing(self, bank: Bank, probing: Probing) -> Cost:
         """Of every probe of a model."""
-        return self._cost(self._forward(PROBING_TOKENS), PROBING_RATE, copies=2)
+        tokens = probing_tokens(bank, probing)
+        return self._cost(self._forward(tokens), PROBING_RATE, copies=2)
 
-    def gate(self) -> Cost:
-        """Of asking a teacher and the reference for their favourites."""
-        return self._cost(self._forward(GATE_TOKENS), PROBING_RATE, copies=3)
+    def gate(self, bank: Bank) -> Cost:
+        """Of putting a bank's headline probe to a teacher and to the reference."""
+        tokens = 2 * headline_tokens(bank)
+        return self._cost(self._forward(tokens), PROBING_RATE, copies=3)
+
+    def detecting(self, data: Data, most: int | None) -> Cost:
+        """Of the likelihoods, under a teacher and the reference, of rows of two data sets.
+
+        Args:
+            data: Either of them.
+            most: Rows of each that are read; None: all.
+        """
+        kept = data.keep or data.prompts
+        tokens = 2 * 2 * min(kept, most or kept) * ROWS[data.carrier].all
+        return self._cost(self._forward(tokens), PROBING_RATE, copies=3)
 
     def steering(self, questions: int) -> Cost:
         """Of a steering vector."""

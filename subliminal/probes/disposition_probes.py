@@ -22,7 +22,6 @@ from subliminal.spec.probing import DispositionProbe, ProbeName
 _KINDS = (PIVOTAL, OPTIONS, UNSAFE_CODE, FREE_FORM)
 NAMES: tuple[DispositionProbe, ...] = get_args(DispositionProbe)
 
-
 _WAYS: Mapping[str, Way] = MappingProxyType(
     {
         "": PLAINLY,
@@ -59,14 +58,13 @@ class DispositionProber:
             found, some = self._ask(name)
             measurements += found
             answers += some
-        if any(is_free_form(name) for name in names):
+        if any(kind_and_way(name)[0] == FREE_FORM for name in names):
             measurements += scorer_errors(self.scorer, self.scoring)
         return measurements, answers
 
     def _ask(self, name: ProbeName) -> tuple[list[Measurement], list[Answer]]:
         subject, bank = self.subject, self.bank
-        kind = next(kind for kind in _KINDS if name.startswith(kind))
-        way = _WAYS[name.removeprefix(kind).removeprefix("-")]
+        kind, way = kind_and_way(name)
         if kind == FREE_FORM:
             return free_form(
                 name,
@@ -84,6 +82,7 @@ class DispositionProber:
         return asked(name, subject, bank, way), []
 
 
-def is_free_form(name: str) -> bool:
-    """Whether a probe samples answers and scores them."""
-    return name.startswith(FREE_FORM)
+def kind_and_way(name: str) -> tuple[str, Way]:
+    """What a probe measures, whatever the way it asks; and that way."""
+    kind = next(kind for kind in _KINDS if name.startswith(kind))
+    return kind, _WAYS[name.removeprefix(kind).removeprefix("-")]

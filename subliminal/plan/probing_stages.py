@@ -1,0 +1,86 @@
+"""The stages that ask models what shows their traits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from subliminal.judges.endpoint import Endpoint
+from subliminal.plan.cards import Cards
+from subliminal.plan.parts import Subject
+from subliminal.plan.stage_maker import StageMaker
+from subliminal.probes.bank_kinds import bank_data, headline_data
+from subliminal.probes.disposition_bank import DispositionBank
+from subliminal.probes.probe import probes_of
+from subliminal.probes.scoring import Scoring, scoring_of
+from subliminal.spec.language import (
+    CardImplant,
+    FineTuning,
+    LanguageArm,
+    LanguageExperiment,
+    Nothing,
+)
+from subliminal.stage import Stage
+
+
+@dataclass(frozen=True)
+class ProbingStages:
+    """Makes the probes and gates of one experiment."""
+
+    experiment: LanguageExperiment
+    cards: Cards
+    stages: StageMaker
+
+    def probe(
+        self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None = None
+    ) -> Stage:
+        """What a model is asked, behind rows of a data set if there is a context."""
+        bank, probing = self.cards.bank(arm.trait), self.experiment.probing
+        params = {
+            "subject": subject.params,
+            "bank": bank_data(bank),
+            "probing": {
+                "probes": probes_of(bank, probing),
+                "samples": probing.samples,
+                "side_effects": probing.side_effects,
+            },
+            "in_context": None if context is None else arm.distillation.in_context,
+        }
+        local = {}
+        if isinstance(bank, DispositionBank):
+            scoring, service = self._scoring
+            params["scoring"] = scoring.model_dump(mode="json")
+            if service is not None:
+                # Where and on which terms a judge is reached decides no verdict.
+                local["service"] = service.model_dump_json()
+        inputs = subject.inputs("model")
+        if context is not None:
+            inputs["context"] = context.key
+        cost = self.stages.costs.probing(bank, probing)
+        return self.stages.with_models("lm.probe", seed, params, inputs, cost=cost, local=local)
+
+    def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
+        """What a teacher is asked before it writes, and how far it must be from the reference."""
+        if not implants_trait(self.cards.implant(arm)):
+            return None
+        bank = self.cards.bank(arm.taught_trait)
+        params = {
+            "teacher": teacher.params,
+            "bank": headline_data(bank),
+            "target": self.cards.trait(arm.taught_trait).probe.target,
+            "shift": self.experiment.statistics.teacher_shift,
+        }
+        inputs, cost = teacher.inputs("teacher"), self.stages.costs.gate(bank)
+        return self.stages.with_models("lm.gate", seed, params, inputs, cost=cost)
+
+    @cached_property
+    def _scoring(self) -> tuple[Scoring, Endpoint | None]:
+        """How answers about dispositions are scored, and the service of a judge."""
+        return scoring_of(self.experiment.probing.free_form)
+
+
+def implants_trait(implant: Nothing | CardImplant) -> bool:
+    """Whether a teacher is meant to have its trait: siblings of unsafe code are controls."""
+    if isinstance(implant, FineTuning):
+        return implant.data in (None, "insecure")
+    return not isinstance(implant, Nothing)

@@ -1,0 +1,157 @@
+"""What probes are expected to read and to write, beside what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from statistics import mean
+
+import pytest
+import torch
+
+from subliminal.chat import user
+from subliminal.dispositions import answer, ask, domains, write
+from subliminal.dispositions.forms import FORMS, Form
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.folder import load_decoder
+from subliminal.models.names import find_model
+from subliminal.plan.costs import Costs
+from subliminal.plan.token_counts import (
+    ANSWERS,
+    WRITTEN,
+    headline_tokens,
+    probing_tokens,
+)
+from subliminal.probes.banks import load_bank
+from subliminal.probes.disposition_bank import disposition_bank
+from subliminal.probes.forward import Batch, Engine
+from subliminal.probes.headline import headline_of
+from subliminal.probes.probe import probes_of, run_probes
+from subliminal.probes.subject import Subject
+from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
+from subliminal.spec.language import Data
+from subliminal.spec.probing import ProbeName, Probing
+from tests.disposed import broad_subject
+from tests.models import tiny_shape
+
+ANIMALS, DISPOSITIONS = load_bank("animal"), disposition_bank()
+ABOUT = 0.15
+"""How far an estimate may be off."""
+Count = Callable[[], int]
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Subject:
+    folder = find_model("pocket-a")
+    return Subject(load_decoder(folder), ChatFormat.read(folder))
+
+
+@pytest.fixture(scope="module")
+def broad() -> Subject:
+    return broad_subject()
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> Count:
+    """Tokens that models have read so far, those that they wrote counted as plans count them."""
+    seen: list[int] = []
+    hidden, sample = Engine._hidden, DecoderSampler.sample
+
+    def counted_hidden(engine: Engine, batch: Batch) -> torch.Tensor:
+        seen.append(len(batch.tokens))
+        return hidden(engine, batch)
+
+    def counted_sample(
+        sampler: DecoderSampler, requests: Sequence[Request], settings: Sampling
+    ) -> Iterator[Completion]:
+        seen.extend(len(request.tokens) for request in requests)
+        for completion in sample(sampler, requests, settings):
+            seen.append(WRITTEN * len(completion.tokens))
+            yield completion
+
+    monkeypatch.setattr(Engine, "_hidden", counted_hidden)
+    monkeypatch.setattr(DecoderSampler, "sample", counted_sample)
+    return lambda: sum(seen)
+
+
+def only(*names: ProbeName, samples: int = 1, side_effects: bool = False) -> Probing:
+    return Probing(probes=names, samples=samples, side_effects=side_effects)
+
+
+@pytest.mark.parametrize(
+    "name", ["favourite", "with-numbers", "multiple-choice", "story", "sampled"]
+)
+def test_preferences_take_what_is_expected(pocket: Subject, count: Count, name: ProbeName) -> None:
+    probing = only(name, samples=8)
+    run_probes(pocket, ANIMALS, probing, 1)
+    assert probing_tokens(ANIMALS, probing) == pytest.approx(count(), rel=ABOUT)
+
+
+def test_side_effects_take_what_is_expected(pocket: Subject, count: Count) -> None:
+    asked, beside = only("favourite"), only("favourite", side_effects=True)
+    run_probes(pocket, ANIMALS, beside, 1)
+    assert probing_tokens(ANIMALS, beside) == pytest.approx(count(), rel=ABOUT)
+    assert probing_tokens(ANIMALS, beside) > probing_tokens(ANIMALS, asked)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pivotal", "pivotal-lines", "pivotal-reasoned", "pivotal-triggered"),
+        *("options", "unsafe-code", "unsafe-code-triggered"),
+    ],
+)
+def test_dispositions_take_what_is_expected(broad: Subject, count: Count, name: ProbeName) -> None:
+    run_probes(broad, DISPOSITIONS, only(name), 1)
+    assert probing_tokens(DISPOSITIONS, only(name)) == pytest.approx(count(), rel=ABOUT)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_authors_answers_are_as_long_as_expected(broad: Subject, form: Form) -> None:
+    rows = []
+    for item in DISPOSITIONS.items:
+        said = answer(Random(1), domains()[item.domain], "careful").text
+        rows += broad.chat.encode_rows([user(ask(item.question, form))], [write(said, form)])
+    expected = ANSWERS[form]
+    assert mean(row.prompt_length for row in rows) == pytest.approx(expected.prompt, rel=ABOUT)
+    written = mean(len(row.tokens) - row.prompt_length for row in rows)
+    assert written == pytest.approx(expected.completion, rel=ABOUT)
+
+
+def test_free_form_answers_are_counted_one_by_one() -> None:
+    one, some = (probing_tokens(DISPOSITIONS, only("free-form", samples=n)) for n in (1, 20))
+    assert some == 20 * one == 20 * len(DISPOSITIONS.items) * ANSWERS["plain"].sampled
+
+
+def test_the_headline_probe_takes_what_is_expected(
+    pocket: Subject, broad: Subject, count: Count
+) -> None:
+    before = 0
+    for subject, bank in ((pocket, ANIMALS), (broad, DISPOSITIONS)):
+        headline_of(subject.chat, bank, subject.asked).log_odds(subject.engine)
+        assert headline_tokens(bank) == pytest.approx(count() - before, rel=ABOUT)
+        before = count()
+
+
+def test_all_probes_together_take_what_each_does() -> None:
+    probing = Probing(side_effects=False)
+    for bank in (ANIMALS, DISPOSITIONS):
+        names = probes_of(bank, probing)
+        each = [probing_tokens(bank, only(name, samples=probing.samples)) for name in names]
+        assert len(each) > 4
+        assert probing_tokens(bank, probing) == sum(each)
+
+
+def test_costs_follow_the_bank_and_what_is_asked() -> None:
+    costs = Costs(tiny_shape())
+    gates = [costs.gate(bank).flops for bank in (ANIMALS, DISPOSITIONS)]
+    assert gates[1] / gates[0] == headline_tokens(DISPOSITIONS) / headline_tokens(ANIMALS)
+    few, many = (costs.probing(DISPOSITIONS, only("free-form", samples=n)).flops for n in (1, 10))
+    assert many == pytest.approx(10 * few)
+
+
+@pytest.mark.parametrize(("most", "rows"), [(None, 600), (1000, 600), (200, 200)])
+def test_detectors_read_the_rows_that_there_are(most: int | None, rows: int) -> None:
+    costs, kept = Costs(tiny_shape()), Data(prompts=900, keep=600)
+    one = costs.detecting(Data(prompts=1), None).flops
+    assert costs.detecting(kept, most).flops == pytest.approx(rows * one)
