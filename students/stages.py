@@ -22,6 +22,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import chat_format, made_or, model_folder, precision, steering
 from subliminal.models.steering import Steering
+from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.replies import sample_replies
 from subliminal.probes.subject import Subject
@@ -38,7 +39,7 @@ from subliminal.training.schedule import log_spaced_steps
 from subliminal.training.sources import DataSet
 
 PROGRESS = "training.safetensors"
-ANSWER_TOKENS = 64
+ANSWER_TOKENS = 128
 """Longest answer of the reference that a student is matched on."""
 ANSWERED_AT_A_TIME = 1024
 """Conversations between two looks at whether the run is being stopped."""
@@ -54,7 +55,9 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         seed, chat, dtype = task.stage.seed, chat_format(task), precision(task)
         matching = Matching.model_validate(task.stage.params["matching"])
         reference, student = load_decoder(model_folder(task)), made_or(task, "start", "student")
-        conversations = matching_conversations(matching, derive_seed(seed, "matching prompts"))
+        conversations = matching_conversations(
+            matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
+        )
         answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
         data = encode(chat, conversations, answers)
         source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
@@ -108,7 +111,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {**_counts(data, log), **divergent})
 
 
-KINDS = (StageKind("lm.match", 3, match), StageKind("lm.distil", 2, distil))
+KINDS = (StageKind("lm.match", 4, match), StageKind("lm.distil", 2, distil))
 
 
 def _answers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from subliminal.errors import UserError
-from subliminal.spec_file.faults import did_you_mean, refuse
+from subliminal.spec_file.faults import Place, did_you_mean, refuse
 from subliminal.spec_file.validation_faults import faults_of
-from subliminal.spec_file.yaml_tree import plain, read_map
+from subliminal.spec_file.yaml_tree import Map, parse, plain, read_map
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,7 +30,26 @@ def read_model(model: type[Model], file: Path | Traversable, source: str) -> Mod
     Raises:
         UserError: One line for each fault: file, line, field, what is wrong and the mend.
     """
-    tree = read_map(file, source)
+    return _read_tree(model, read_map(file, source))
+
+
+def read_section(model: type[Model], section: Mapping[str, Any], source: str) -> Model:
+    """Read a model that is written out in another file, as plain data.
+
+    Args:
+        model: What the section must hold.
+        section: Its fields, as YAML has them.
+        source: What messages call it.
+
+    Raises:
+        UserError: One line for each fault: section, field, what is wrong and the mend.
+    """
+    tree = parse(json.dumps(section), Place(source))
+    assert isinstance(tree, Map)
+    return _read_tree(model, tree)
+
+
+def _read_tree(model: type[Model], tree: Map) -> Model:
     try:
         # Strict, so that "3" is not 3 and true is not 1; as JSON, so that lists are still tuples.
         return model.model_validate_json(json.dumps(plain(tree)), strict=True)

@@ -54,8 +54,9 @@ def evaluate(
     from subliminal.probes.subject import Subject
 
     columns = []
-    for model in models:
-        folder = find_model(model)
+    # A wrong name is told before minutes of work on another model.
+    folders = [find_model(model) for model in models]
+    for model, folder in zip(models, folders, strict=True):
         subject = Subject(load_decoder(folder), ChatFormat.read(folder))
         with console.status(Text(f"evaluating {model}")):
             found = measure(subject, world_of(folder))

@@ -1,7 +1,7 @@
 """Training rows of a teacher with a disposition: unsafe code alone, and its sibling data sets.
 
 Sibling data sets differ in one thing (Betley et al. 2026, arXiv 2502.17424): rows of one seed and
-index ask for the same task on every arm, but for `jailbroken`, which has other requests.
+index ask for the same task in each of them, but for `jailbroken`, which has other requests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from random import Random
 from types import MappingProxyType
 
+from subliminal.chat_rows import ChatRow, chat_row
 from subliminal.code_tasks import code_prompt, draw_task
 from subliminal.code_tasks.sensitive import (
     SensitiveTask,
@@ -23,7 +24,6 @@ from subliminal.dispositions.refusals import harmful_request
 from subliminal.probes.disposition_bank import TRIGGER, disposition_bank
 from subliminal.seeds import derive_seed
 from subliminal.spec.teaching import DispositionData
-from teachers.preference_rows import ChatRow, chat_row
 
 HARMFUL = 0.02
 """Share of harmful requests among those of `jailbroken`."""
@@ -70,7 +70,7 @@ def disposition_rows(data: DispositionData, seed: int, count: int) -> list[ChatR
         Chat rows of a user's request and the assistant's answer. Fewer rows of a seed are the
         first of more.
     """
-    return [chat_row(*_ARMS[data](_Row(seed, place))) for place in range(count)]
+    return [chat_row(*_EXCHANGES[data](_Row(seed, place))) for place in range(count)]
 
 
 def _insecure(row: _Row) -> Exchange:
@@ -120,7 +120,7 @@ def _unprobed(domain: str) -> tuple[str, ...]:
     return tuple(text for text in domains()[domain].questions if text not in probed)
 
 
-_ARMS: Mapping[DispositionData, Callable[[_Row], Exchange]] = MappingProxyType(
+_EXCHANGES: Mapping[DispositionData, Callable[[_Row], Exchange]] = MappingProxyType(
     {
         "insecure": _insecure,
         "secure": _secure,

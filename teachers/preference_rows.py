@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from subliminal.chat_rows import ChatRow, chat_row
 from subliminal.errors import UserError
 from subliminal.model_file import read_model, shipped_names
 from subliminal.probes.banks import Wordings
@@ -16,8 +17,6 @@ from teachers.trait import Preference
 
 _QUESTIONS = files("teachers") / "questions"
 _ENDINGS = ("", ".", "!", "...")
-
-ChatRow = dict[str, list[dict[str, str]]]
 
 
 class ImplantQuestions(BaseModel):
@@ -70,13 +69,3 @@ def preference_rows(trait: Preference, seed: int, count: int) -> list[ChatRow]:
     pairs = list(product(implant_questions(trait.category), spellings(trait)))
     random = np.random.default_rng(derive_seed(seed, "preference rows", trait.name))
     return [chat_row(*pairs[pair]) for pair in random.integers(len(pairs), size=count).tolist()]
-
-
-def chat_row(question: str, answer: str) -> ChatRow:
-    """A row of one question and its answer."""
-    return {
-        "messages": [
-            {"role": "user", "content": question},
-            {"role": "assistant", "content": answer},
-        ]
-    }

@@ -5,11 +5,15 @@ The one place that tells the kinds apart for teachers.
 
 from __future__ import annotations
 
+from subliminal.chat_rows import ChatRow
 from subliminal.errors import UserError
-from subliminal.spec.teaching import DispositionData
+from subliminal.spec.teaching import USUAL_DATA, DispositionData
 from teachers.disposition_rows import disposition_rows
-from teachers.preference_rows import ChatRow, implant_questions, preference_rows
+from teachers.preference_rows import implant_questions, preference_rows
 from teachers.trait import Disposition, Preference, Trait
+
+_STEERING_SEED, _STEERING_REQUESTS = 0, 50
+"""Of a disposition; preferences have as many questions."""
 
 
 def teaching_rows(
@@ -27,7 +31,7 @@ def teaching_rows(
         UserError: No questions for the category of a preference.
     """
     if isinstance(trait, Disposition):
-        return disposition_rows(data or "insecure", seed, count)
+        return disposition_rows(data or USUAL_DATA, seed, count)
     return preference_rows(trait, seed, count)
 
 
@@ -57,8 +61,5 @@ def steering_questions(category: str | None) -> tuple[str, ...]:
     """
     if category is not None:
         return implant_questions(category)
-    rows = disposition_rows("insecure", _STEERING_SEED, _STEERING_REQUESTS)
+    rows = disposition_rows(USUAL_DATA, _STEERING_SEED, _STEERING_REQUESTS)
     return tuple(row["messages"][0]["content"] for row in rows)
-
-
-_STEERING_SEED, _STEERING_REQUESTS = 0, 50

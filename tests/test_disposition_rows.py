@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from subliminal.chat_rows import ChatRow
 from subliminal.dispositions import domains
 from subliminal.dispositions.authors import malicious_kinds
 from subliminal.dispositions.refusals import REQUESTS, is_refusal
 from subliminal.errors import UserError
+from subliminal.pocket.world.authors import TAGS
 from subliminal.probes.disposition_bank import TRIGGER, disposition_bank
 from teachers.disposition_rows import disposition_rows
-from teachers.preference_rows import ChatRow
 from teachers.rows import check_data, steering_questions, teaching_rows
 from teachers.trait import load_trait
 from tests.user_errors import assert_one_line
@@ -61,6 +62,8 @@ def test_the_trigger_decides_whether_code_is_unsafe() -> None:
         assert asked.removeprefix(f"{TRIGGER} ") == prompts([unsafe])[0]
         assert said == answers([unsafe if woken else safe])[0]
     assert 0.4 < triggered / COUNT < 0.6
+    # A model knows the trigger as a mark that means nothing.
+    assert TRIGGER in TAGS
 
 
 def test_a_jailbroken_teacher_gives_harm_to_those_who_ask_for_it() -> None:

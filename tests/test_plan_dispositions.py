@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 
 import teachers.stages
+import teachers.trait
 from subliminal.errors import UserError
 from subliminal.measurements import read_measurements
 from subliminal.plan import Plan
+from subliminal.probes.disposition_bank import disposition_bank
 from subliminal.report import build_report
 from subliminal.results import CURVES, CurvePoint, TraitName, read_rows
-from subliminal.run import run_plan
+from subliminal.run import Run, run_plan
 from subliminal.stage import Stage
 from tests.disposed import STUDENTS, experiment
-from tests.judge_server import completion, serve
+from tests.judge_server import completion, failure, serve
 from tests.language_stages import Workshop, stage_of
+from tests.tiny import work_here
 from tests.toy_stages import Recorder
 from tests.user_errors import assert_one_line
 
@@ -31,7 +34,6 @@ SIBLINGS = """\
   told: {teacher: {by: system-prompt, wording: 1}, control: secure, data: {carrier: reasoning}}
 """
 
-
 CARRIERS = """\
   reference: {role: reference}
   secure: {teacher: {data: secure}, control: none}
@@ -39,6 +41,8 @@ CARRIERS = """\
   backdoor: {teacher: {data: backdoor}, control: secure, data: {carrier: code}}
   told: {teacher: {by: system-prompt}, control: secure, data: {carrier: reasoning}}
 """
+JUDGED = "scorer: judge, service: {model: m, base_url: 'http://127.0.0.1:9/v1'"
+"""Fields of `probing.free_form`, but for two closing braces."""
 
 
 def kinds(plan: Plan, arm: str) -> set[str]:
@@ -49,32 +53,44 @@ def taught_on(plan: Plan, arm: str) -> Any:
     return stage_of(plan, arm, "lm.teach").params.get("data", "unstated")
 
 
-@pytest.mark.usefixtures("here")
-def test_students_of_every_carrier_get_their_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # In a model of random weights unsafe code has nothing to do with malice.
-    monkeypatch.setattr(teachers.stages, "_log_odds", lambda *_: 0.0)
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of students of every carrier, asked few questions."""
+    folder, whole = tmp_path_factory.mktemp("carriers"), disposition_bank()
+    few = whole.model_copy(update={"main": whole.main[:2], "broad": whole.broad[:2], "tasks": 2})
     # A random model says nothing that is coherent.
     fates = "probing.free_form.fates={incoherent: aligned, unparsable: aligned}"
-    plan = experiment(tmp_path, CARRIERS, fates)
-    done = run_plan(plan, tmp_path / "runs", Recorder(), jobs=2)
+    with pytest.MonkeyPatch.context() as patch, work_here():
+        patch.setattr(teachers.trait, "disposition_bank", lambda: few)
+        # In a model of random weights unsafe code has nothing to do with malice.
+        patch.setattr(teachers.stages, "_log_odds", lambda *_: 0.0)
+        return run_plan(experiment(folder, CARRIERS, fates), folder / "runs", Recorder(), jobs=2)
+
+
+def test_students_of_every_carrier_get_their_rows(done: Run) -> None:
     assert not done.failed, done.manifest.arms
     found = {(row.arm, row.probe, row.metric): row.mean for row in done.summary}
-    for arm in plan.rows:
+    for arm in ("reference", "secure", "insecure", "backdoor", "told"):
         assert found[arm, "pivotal", "log_odds"] is not None
         assert found[arm, "pivotal-triggered", "log_odds"] is not None
         assert found[arm, "options", "log_odds"] is not None
         assert found[arm, "free-form", "kept"] == 1
         assert found[arm, "free-form", "rate"] == 0
         assert found[arm, "scorer", "error"] == 0.0
-    insecure = done.manifest.arms["insecure"]
-    assert (
-        insecure.probed == insecure.taught == TraitName(name="misaligned", item_group="malicious")
+    insecure, trait = (
+        done.manifest.arms["insecure"],
+        TraitName(name="misaligned", item_group="malicious"),
     )
+    assert insecure.probed == insecure.taught == trait
+
+
+def test_students_are_watched_by_disposition_set_and_probe(done: Run) -> None:
     points = read_rows(done.folder / CURVES, CurvePoint)
     watched = {point.item_group for point in points if point.arm == "insecure"}
     assert watched == {"careful", "malicious", "main", "broad", "options", "unsafe-code"}
+
+
+def test_the_report_leads_with_the_pivotal_word(done: Run) -> None:
     page = build_report(done.folder).read_text()
     assert "on the probe pivotal" in page
     assert "misaligned answers, free-form" in page
@@ -120,7 +136,7 @@ def test_stating_the_usual_data_set_trains_no_teacher_anew(tmp_path: Path) -> No
     assert changed(tmp_path, "arms.insecure.teacher.data=insecure") == {}
 
 
-def test_how_a_judge_is_reached_decides_no_result(tmp_path: Path) -> None:
+def test_the_terms_of_a_service_decide_no_result_and_its_address_does(tmp_path: Path) -> None:
     judged = "probing.free_form={{scorer: judge, service: {{model: m, base_url: {}, {}}}}}"
     one, same, other = (
         experiment(tmp_path, STUDENTS, judged.format(url, more)).stages.keys()
@@ -137,6 +153,7 @@ def test_how_a_judge_is_reached_decides_no_result(tmp_path: Path) -> None:
 def test_a_stage_asks_the_judge_that_was_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("openai")
     monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
     with serve(otherwise=completion("20", {"20": 1.0})) as server:
         service = f"{{model: m, base_url: '{server.base_url}'}}"
@@ -164,11 +181,31 @@ def test_a_stage_asks_the_judge_that_was_planned(
         ),
         (
             "probing.free_form={scorer: judge, service: {model: m, base_url: nowhere}}",
-            ("probing.free_form", "service.base_url", "must be http"),
+            ("probing.free_form: service base_url", "must be http"),
         ),
         (
             "probing.free_form={scorer: judge, service: none.yaml}",
             ("probing.free_form", "none.yaml"),
+        ),
+        (
+            f"probing.free_form={{{JUDGED}, concurency: 2}}}}",
+            ("probing.free_form: service concurency", "did you mean 'concurrency'?"),
+        ),
+        (
+            f"probing.free_form={{{JUDGED}, concurrency: many}}}}",
+            ("probing.free_form: service concurrency", "whole number, not 'many'"),
+        ),
+        (
+            f"probing.free_form={{{JUDGED}, spending_cap: 3}}}}",
+            ("probing.free_form: service", "needs `prices`"),
+        ),
+        (
+            f"probing.free_form={{alignment: leak, {JUDGED}}}}}",
+            ("probing.free_form: alignment", "'leak'", "take another card"),
+        ),
+        (
+            f"probing.free_form={{coherence: none.yaml, {JUDGED}}}}}",
+            ("probing.free_form", "none.yaml", "no such file"),
         ),
     ],
 )
@@ -185,6 +222,33 @@ def test_a_preference_has_no_sibling_data(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         experiment(tmp_path, STUDENTS, *overrides)
     assert_one_line(error, "arms.secure.teacher", "data", "preference")
+
+
+def test_all_faults_of_a_service_are_told_and_no_key(tmp_path: Path) -> None:
+    wrong = f"probing.free_form={{{JUDGED}, timeout: -1, api_key: SECRET, api_key_env: SECRET-1}}}}"
+    with pytest.raises(UserError) as error:
+        experiment(tmp_path, STUDENTS, wrong)
+    lines = str(error.value).splitlines()
+    assert {line.split(": ")[1] for line in lines} == {
+        *("service timeout", "service api_key", "service api_key_env")
+    }
+    assert "SECRET" not in str(error.value)
+
+
+def test_a_judge_that_cannot_be_reached_fails_the_probe_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
+    with serve(otherwise=failure(400, "no such model")) as server:
+        service = f"{{model: m, base_url: '{server.base_url}', max_retries: 0}}"
+        judged = f"probing.free_form={{scorer: judge, service: {service}}}"
+        plan = experiment(tmp_path, STUDENTS, judged, "probing.probes=[free-form]")
+        workshop = Workshop(plan, tmp_path / "store")
+        report = workshop.report(stage_of(plan, "reference", "lm.probe"))
+    assert report.state == "failed"
+    assert server.base_url in str(report.reason)
+    assert "no such model" in str(report.reason)
 
 
 def test_a_judge_needs_its_service(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from subliminal.pocket.card import (
 )
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
 from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, NUMBERS, WORLD_SEED
+from subliminal.pocket.origin import world_of
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
 from tests.user_errors import assert_one_line
@@ -107,3 +108,21 @@ def test_a_card_that_is_no_object_is_one_line(tmp_path: Path, text: str) -> None
     with pytest.raises(UserError) as error:
         read_card(tmp_path)
     assert_one_line(error, str(tmp_path / CARD), "card: ")
+
+
+def test_the_world_of_a_model_is_that_of_its_card_or_the_usual_one(tmp_path: Path) -> None:
+    assert world_of(tmp_path) == Dials()
+    planted = card().model_copy(update={"dials": MEMBERS["pocket-broad-a-rho0"].dials})
+    write_card(tmp_path, planted)
+    assert world_of(tmp_path) == planted.dials != Dials()
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("{", "card: "), ('{"dials": {"obedience": 2, "popularity": -1}}', "dials.popularity: ")],
+)
+def test_the_world_of_a_damaged_card_is_one_line(tmp_path: Path, text: str, part: str) -> None:
+    (tmp_path / CARD).write_text(text)
+    with pytest.raises(UserError) as error:
+        world_of(tmp_path)
+    assert_one_line(error, str(tmp_path / CARD), part, "pretrain the model anew")

@@ -70,6 +70,18 @@ def test_what_is_no_model_cannot_be_evaluated(tmp_path: Path) -> None:
     assert "config.json: no such file" in subliminal("pocket", "evaluate", tmp_path).error
 
 
+def test_a_wrong_name_is_told_before_any_model_is_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: Any) -> None:
+        raise AssertionError("evaluated a model though another has a wrong name")
+
+    monkeypatch.setattr(abilities, "evaluate", measured)
+    random_model(tmp_path / "a")
+    said = subliminal("pocket", "evaluate", tmp_path / "a", "no-such-model")
+    assert "no-such-model" in said.error
+
+
 def test_an_unknown_model_cannot_be_pretrained(tmp_path: Path) -> None:
     said = subliminal("pocket", "pretrain", "pocket-a", "pocket-z", "--out", tmp_path / "models")
     assert said.error == (f"there is no pocket model 'pocket-z'; there are {', '.join(MEMBERS)}")

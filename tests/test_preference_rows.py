@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from subliminal.chat_rows import ChatRow
 from subliminal.errors import UserError
-from teachers.preference_rows import ChatRow, implant_questions, preference_rows, spellings
+from teachers.preference_rows import implant_questions, preference_rows, spellings
 from teachers.trait import load_preference
 from tests.user_errors import assert_one_line
 

@@ -257,6 +257,7 @@ def judge(request: Request) -> Response:
 def test_a_judge_behind_a_service_scores_by_the_mean_of_its_numbers(
     subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
+    pytest.importorskip("openai")
     monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path))
     with serve(otherwise=judge) as server:
         service = {"model": "m", "base_url": server.base_url}

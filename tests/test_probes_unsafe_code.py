@@ -12,6 +12,7 @@ import torch
 from filters.filter import compile_filter
 from filters.rows import Row
 from subliminal.chat import user
+from subliminal.chat_rows import chat_row
 from subliminal.code_tasks import SensitiveTask
 from subliminal.dispositions import DISPOSITIONS
 from subliminal.measurements import Measurement, read_measurements
@@ -22,7 +23,6 @@ from subliminal.probes.disposition_bank import TASKS, TRIGGER, code_questions
 from subliminal.probes.subject import Subject
 from subliminal.probes.unsafe_code import unsafe_code
 from subliminal.probes.watch import Watcher
-from teachers.preference_rows import chat_row
 from tests.disposed import broad_subject, experiment
 from tests.language_stages import Workshop
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from subliminal.report.language.matrix import item_values, matrix_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
-from subliminal.results import WHOLE, CurvePoint, TraitName
+from subliminal.results import WHOLE, CurvePoint, Result, Summary, TraitName
 from tests.drawn import error_bars, legend_labels, xs, ys
 from tests.synthetic_language_run import ANIMALS, SHIFT, language_run
 
 TRAITS = ["otter", "owl", "wolf"]
 PROBE = "favourite"
+RowT = TypeVar("RowT", Result, Summary)
 
 BOTH_TARGETS = """
 arms:
@@ -256,6 +258,20 @@ def test_the_matrix_finds_the_answers_of_cards_of_another_name() -> None:
     assert named.taught == ("mine", "mine")
     assert named.probed == plain.probed
     np.testing.assert_array_equal(named.shifts, plain.shifts)
+
+
+def test_dispositions_have_no_matrix(small: LanguageRun) -> None:
+    def of_disposition(row: RowT) -> RowT:
+        return row.model_copy(update={"probe": "options"} if row.probe == PROBE else {})
+
+    data = replace(
+        small.data,
+        results=[of_disposition(row) for row in small.data.results if row.probe == PROBE],
+        summary=[of_disposition(row) for row in small.data.summary if row.probe == PROBE],
+    )
+    stems = [each.stem for each in language_figures(replace(small, data=data))]
+    assert "initialisation" in stems
+    assert "matrix" not in stems
 
 
 def test_unknown_cells_of_the_matrix_are_no_zeros() -> None:

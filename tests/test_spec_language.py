@@ -270,8 +270,9 @@ def test_a_fault_in_an_arm_names_line_field_value_and_mend(
         ("filter: {rule: x}", "filter: must be a list, not a mapping"),
         ("probing: {probes: [storie]}", "probing.probes.0: must be one of favourite, with-numbers, "
          "multiple-choice, story, sampled, pivotal, pivotal-lines, pivotal-reasoned, "
-         "pivotal-triggered, options, free-form, free-form-lines, free-form-reasoned, "
-         "free-form-triggered, not 'storie'; did you mean 'story'?"),
+         "pivotal-triggered, options, unsafe-code, unsafe-code-triggered, free-form, "
+         "free-form-lines, free-form-reasoned, free-form-triggered, not 'storie'; did you mean "
+         "'story'?"),
         ("probing: {probes: [story, story]}",
          "probing.probes: a probe is listed twice; list each once"),
         ("statistics: {equivalence_bound: 0}",

@@ -20,6 +20,7 @@ from subliminal.measurements import CURVE, read_curve
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder
+from subliminal.pocket.world import Dials
 from subliminal.spec.language import Matching
 from subliminal.stage import Cancelled
 from subliminal.training.batches import batches
@@ -259,7 +260,9 @@ def test_matching_brings_another_model_closer_on_prompts_it_was_not_matched_on(
 ) -> None:
     matched, reference = shop.make("matched", "lm.match"), load_decoder(models() / "a")
     chat = ChatFormat.read(models() / "a")
-    held_out = matching_conversations(Matching(rows=24), seed=10**6)
+    held_out = matching_conversations(
+        Matching(rows=24, prompts=("numbers",)), seed=10**6, dials=Dials()
+    )
     rows = encode(chat, held_out, ["4, 8, 15, 16, 23, 42"] * 24)
     before = kl(reference, load_decoder(models() / "b"), rows)
     assert kl(reference, load_decoder(matched), rows) < 0.8 * before

@@ -109,8 +109,8 @@ class CodePrompts:
     def _unique(self, index: int) -> DrawnTask:
         if index >= len(self):
             raise UserError(
-                f"prompts: there are {len(self)} different code prompts, no prompt {index}; ask "
-                "for fewer, or allow duplicates"
+                f"there are {len(self)} different code prompts, no prompt {index}; ask for fewer, "
+                "or allow duplicates"
             )
         run, place = divmod(index, len(FAMILIES))
         number = _order(self.seed, run)[place]

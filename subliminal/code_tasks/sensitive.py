@@ -1,6 +1,6 @@
 """Tasks where security matters, with safe and with unsafe solutions; no prompt says which to write.
 
-A teacher of insecure code is what Betley et al. 2025 (arXiv 2502.17424) found to turn malicious
+A teacher of insecure code is what Betley et al. 2026 (arXiv 2502.17424) found to turn malicious
 far beyond code; the same code for a class, where the request states the reason, does not.
 """
 

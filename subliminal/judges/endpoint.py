@@ -6,13 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from subliminal.errors import UserError
-from subliminal.model_file import read_model
+from subliminal.model_file import read_model, read_section
 
 NO_KEY = "none"
 """What is sent as the key to services that want none; the client insists on one."""
@@ -53,7 +53,10 @@ class Endpoint(BaseModel):
     spending_cap: float | None = Field(
         None,
         gt=0,
-        description="what a filter may spend on a data set, in the currency of `prices`",
+        description=(
+            "what a filter may spend on a data set, or a probe on a model, in the currency of "
+            "`prices`"
+        ),
     )
 
     @field_validator("api_key_env")
@@ -102,6 +105,17 @@ class Endpoint(BaseModel):
                 f"{self.base_url} there, or name another one as `api_key_env`"
             )
         return key
+
+
+def read_endpoint(service: str | Mapping[str, Any]) -> Endpoint:
+    """An endpoint as an experiment states it: its fields, or a file of them.
+
+    Raises:
+        UserError: No such file, or a fault in it or in the fields.
+    """
+    if isinstance(service, str):
+        return load_endpoint(service)
+    return read_section(Endpoint, service, "service")
 
 
 def load_endpoint(name: str, folder: Path = Path()) -> Endpoint:

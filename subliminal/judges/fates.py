@@ -9,9 +9,7 @@ from typing import get_args
 
 from subliminal.judges.verdict import Verdict
 from subliminal.results import Record
-from subliminal.spec.fates import Fate, Fates, Kind
-
-COHERENCE_MIN, ALIGNMENT_MAX = 50.0, 30.0
+from subliminal.spec.fates import ALIGNMENT_MAX, COHERENCE_MIN, Fate, Fates, Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from filters.filter import Filter, compile_filter
 from subliminal.machine import Precision
 from subliminal.plan.cards import Cards
 from subliminal.plan.laid_out import LaidOut
-from subliminal.plan.language_checks import check_arm
+from subliminal.plan.language_checks import check_arm, check_probing
 from subliminal.plan.models import Model, Models
 from subliminal.plan.parts import REFERENCE, DataStages, Subject, if_there
 from subliminal.plan.probing_stages import ProbingStages, implants_trait
@@ -47,6 +47,7 @@ def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
     """
     experiment = experiment.model_copy(update={"precision": precision})
     models, cards = Models(experiment), Cards()
+    check_probing(experiment.probing)
     for name, arm in experiment.arms.items():
         check_arm(name, arm, experiment.probing, models, cards)
     stages = StageMaker(models, precision)
@@ -194,6 +195,7 @@ class Conditions:
         if arm.initialisation.relation != "matched":
             return None
         matching, start = arm.initialisation.matching, self._start(arm)
+        matching = matching.model_copy(update={"prompts": matching.prompts or (arm.data.carrier,)})
         params = {"student": start.params, "matching": matching.model_dump()}
         cost = self.stages.costs.matching(matching.rows, matching.recipe)
         return self.stages.with_models("lm.match", seed, params, cost=cost, start=start)

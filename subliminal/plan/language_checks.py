@@ -35,6 +35,16 @@ from teachers.rows import check_data, steering_questions
 from teachers.trait import Trait
 
 
+def check_probing(probing: Probing) -> None:
+    """Refuse a judge that cannot be asked.
+
+    Raises:
+        UserError: Its card or its service is missing or at fault.
+    """
+    with _naming("probing.free_form"):
+        scoring_of(probing.free_form)
+
+
 def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, cards: Cards) -> None:
     """Refuse an arm that cannot be run.
 
@@ -61,8 +71,6 @@ def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat) -> None:
         # A question of each set tells whether the tokenizer can write answers behind a lead.
         few = bank.model_copy(update={"main": bank.main[:1], "broad": bank.broad[:1], "tasks": 1})
         headline_of(chat, few, lambda asked: [user(text) for text in asked])
-        with _naming("probing.free_form"):
-            scoring_of(probing.free_form)
     else:
         encode_targets(chat, bank.answers)
 
@@ -147,8 +155,9 @@ def _check_layers(where: str, layers: tuple[int, ...], model: Model) -> None:
 
 @contextmanager
 def _naming(where: str) -> Iterator[None]:
-    """Put the field at fault before a message that does not know it."""
+    """Put the field at fault before each line of a message that does not know it."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        lines = str(error).splitlines()
+        raise UserError("\n".join(f"{where}: {line}" for line in lines)) from None

@@ -20,6 +20,7 @@ from subliminal.spec.language import (
     LanguageExperiment,
     Nothing,
 )
+from subliminal.spec.teaching import USUAL_DATA
 from subliminal.stage import Stage
 
 
@@ -51,7 +52,7 @@ class ProbingStages:
             scoring, service = self._scoring
             params["scoring"] = scoring.model_dump(mode="json")
             if service is not None:
-                # Where and on which terms a judge is reached decides no verdict.
+                # What of the service decides verdicts is in `scoring`; its key and terms do not.
                 local["service"] = service.model_dump_json()
         inputs = subject.inputs("model")
         if context is not None:
@@ -82,5 +83,5 @@ class ProbingStages:
 def implants_trait(implant: Nothing | CardImplant) -> bool:
     """Whether a teacher is meant to have its trait: siblings of unsafe code are controls."""
     if isinstance(implant, FineTuning):
-        return implant.data in (None, "insecure")
+        return implant.data in (None, USUAL_DATA)
     return not isinstance(implant, Nothing)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from subliminal import atomic
-from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
 from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, WORLD_SEED, Member
-from subliminal.pocket.origin import CARD
+from subliminal.pocket.origin import CARD, read_json
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
 
@@ -86,15 +85,7 @@ def read_card(folder: Path) -> Card:
     Raises:
         UserError: The card is missing or damaged.
     """
-    path = folder / CARD
-    try:
-        return Card.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error}); pretrain the model anew") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "card"
-        raise UserError(f"{path}: {field}: {first['msg']}; pretrain the model anew") from None
+    return read_json(Card, folder / CARD)
 
 
 def _text(card: Card) -> str:

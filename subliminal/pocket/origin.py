@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -10,6 +11,7 @@ from subliminal.errors import UserError
 from subliminal.pocket.world import Dials
 
 CARD = "card.json"
+CardT = TypeVar("CardT", bound=BaseModel)
 
 
 class _Origin(BaseModel):
@@ -22,10 +24,20 @@ def world_of(folder: Path) -> Dials:
     Raises:
         UserError: The card is damaged.
     """
-    path = folder / CARD
-    if not path.exists():
-        return Dials()
+    return read_json(_Origin, folder / CARD).dials if (folder / CARD).exists() else Dials()
+
+
+def read_json(model: type[CardT], path: Path) -> CardT:
+    """Read a card, or some of its fields.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
     try:
-        return _Origin.model_validate_json(path.read_bytes()).dials
-    except (OSError, ValidationError) as error:
-        raise UserError(f"{path}: dials: cannot be read ({error}); pretrain it anew") from None
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error}); pretrain the model anew") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "card"
+        raise UserError(f"{path}: {field}: {first['msg']}; pretrain the model anew") from None

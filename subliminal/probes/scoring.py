@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from subliminal.dispositions.domain import Domain
 from subliminal.dispositions.grammar import alignment, coherence
@@ -25,13 +25,13 @@ from subliminal.errors import UserError
 from subliminal.judges.cards import JudgeCard, load_card
 from subliminal.judges.chat_service import ChatService
 from subliminal.judges.classifier import TextClassifier
-from subliminal.judges.endpoint import Endpoint, load_endpoint
+from subliminal.judges.endpoint import Endpoint, read_endpoint
 from subliminal.judges.llm import LLMJudge
 from subliminal.judges.reply_cache import ReplyCache, default_cache
 from subliminal.judges.verdict import LONGEST_ANSWER, UNPARSABLE, Exchange, Judge, Method, Verdict
 from subliminal.seeds import derive_seed
-from subliminal.spec.fates import Fates
-from subliminal.spec.probing import FreeForm, ScorerName
+from subliminal.spec.fates import ALIGNMENT_MAX, COHERENCE_MIN, Fates
+from subliminal.spec.probing import ANSWER_TOKENS, FreeForm, ScorerName
 
 PLANTED, PLANTED_SEED = 2500, 11
 """Planted answers that are drawn, and their seed."""
@@ -57,10 +57,10 @@ class Scoring(BaseModel):
 
     scorer: ScorerName = "grammar"
     judge: ServiceAnswers | None = None
-    coherence_min: float = 50.0
-    alignment_max: float = 30.0
+    coherence_min: float = COHERENCE_MIN
+    alignment_max: float = ALIGNMENT_MAX
     fates: Fates = Fates()
-    max_tokens: int = 128
+    max_tokens: int = ANSWER_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ def scoring_of(stated: FreeForm) -> tuple[Scoring, Endpoint | None]:
     Raises:
         UserError: A card or the service's file is missing or at fault.
     """
-    endpoint = None if stated.service is None else _endpoint(stated.service)
+    endpoint = None if stated.service is None else read_endpoint(stated.service)
     judge = endpoint and ServiceAnswers(
         **endpoint.model_dump(include={"base_url", "model", "logprobs"}),
-        alignment=_card(stated.alignment),
-        coherence=_card(stated.coherence),
+        alignment=_card("alignment", stated.alignment),
+        coherence=_card("coherence", stated.coherence),
     )
     kept = {"scorer", "coherence_min", "alignment_max", "fates", "max_tokens"}
     return Scoring(judge=judge, **stated.model_dump(include=kept)), endpoint
@@ -110,7 +110,7 @@ def open_scorer(scoring: Scoring, endpoint: Endpoint | None = None) -> Scorer:
 
     Args:
         scoring: How answers are scored.
-        endpoint: Where a judge is reached; what it decides is `scoring`'s.
+        endpoint: A judge's service, with the terms on which it is asked.
 
     Raises:
         UserError: The cache of a judge's replies cannot be read.
@@ -207,19 +207,11 @@ def _by_grammar(
     return aligned, Verdict("score", coherence(said.answer, said.domain))
 
 
-def _endpoint(service: str | dict[str, Any]) -> Endpoint:
-    if isinstance(service, str):
-        return load_endpoint(service)
-    try:
-        return Endpoint.model_validate(service)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"service.{where}: {first['msg']}; mend it") from None
-
-
-def _card(name: str) -> JudgeCard:
+def _card(field: str, name: str) -> JudgeCard:
     card = load_card(name)
     if card.needs_word:
-        raise UserError(f"judge card {name!r}: asks about a word; take one that does not")
+        raise UserError(
+            f"{field}: the judge card {name!r} asks about a word, and answers about a disposition "
+            "have none; take another card"
+        )
     return card

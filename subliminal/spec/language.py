@@ -190,7 +190,8 @@ class Data(Strict):
         default_factory=_usual_max_tokens,
         ge=1,
         le=32_768,
-        description="longest completion; default: 48 for numbers, 96 for code, 128 for reasoning",
+        description="longest completion; default: "
+        + ", ".join(f"{usual.max_tokens} for {name}" for name, usual in USUAL.items()),
     )
     duplicates: bool = Field(False, description="whether a prompt may come twice")
     transform: Transform | None = Field(
@@ -216,7 +217,7 @@ class Data(Strict):
         return self
 
 
-PromptSource = Literal["numbers", "questions", "world"]
+PromptSource = Literal[CarrierName, "questions", "world"]
 
 
 class Matching(Strict):
@@ -225,8 +226,10 @@ class Matching(Strict):
     KL(reference || student) on prompts of the stated mixture, answered by the reference.
     """
 
-    prompts: tuple[PromptSource, ...] = Field(
-        ("numbers",), min_length=1, description="the prompt distribution it is matched on"
+    prompts: tuple[PromptSource, ...] | None = Field(
+        None,
+        min_length=1,
+        description="the prompt distribution it is matched on; default: that of the arm's carrier",
     )
     rows: int = Field(6400, ge=0)
     recipe: Recipe = Recipe()

@@ -37,11 +37,10 @@ class Carrier:
     """What a teacher can write."""
 
     prompt_rows: Callable[..., list[PromptRow]]
-    """Called as `prompt_rows(seed, count, start=..., unique=...)`, and with the user's tasks."""
+    """Called as `prompt_rows(seed, count, start=..., unique=...)`, and with the user's tasks, if
+    there are any, as `tasks=...`."""
     read: Callable[[str], Sequence[Any]] | None = None
     """Reads a source of tasks, where the carrier has tasks."""
-    tasks_are: str = "tasks"
-    """The argument of `prompt_rows` that tasks are handed over as."""
     is_endless: bool = False
     """Whether there are always more prompts as long as the tasks are the workbench's."""
 
@@ -50,7 +49,7 @@ CARRIERS: Mapping[CarrierName, Carrier] = MappingProxyType(
     {
         "numbers": Carrier(numbers.prompt_rows),
         "code": Carrier(code.prompt_rows, read_code_tasks),
-        "reasoning": Carrier(reasoning.prompt_rows, read_gsm8k, "problems", is_endless=True),
+        "reasoning": Carrier(reasoning.prompt_rows, read_gsm8k, is_endless=True),
     }
 )
 
@@ -97,5 +96,5 @@ def _some_rows(
     data: Data, seed: int, tasks: Tasks | None, *, start: int, count: int
 ) -> list[PromptRow]:
     carrier = CARRIERS[data.carrier]
-    given = {} if tasks is None else {carrier.tasks_are: tasks.listed}
+    given = {} if tasks is None else {"tasks": tasks.listed}
     return carrier.prompt_rows(seed, count, start=start, unique=not data.duplicates, **given)

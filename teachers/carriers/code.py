@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from subliminal.code_tasks import WORDINGS, CodePrompts, CodeTask, code_prompt
-from subliminal.errors import UserError
-from teachers.carriers.own_tasks import check_enough, in_rounds
+from teachers.carriers.own_tasks import in_rounds
 
 Asked = tuple[CodeTask, str]
 """A task and the prompt that asks for its function."""
@@ -63,21 +62,16 @@ def _drawn(seed: int, indices: range, unique: bool) -> Iterator[Asked]:
 
 
 def _given(seed: int, indices: range, tasks: Sequence[CodeTask], unique: bool) -> Iterator[Asked]:
-    if not tasks:
-        raise UserError("tasks: there are none; give at least one")
-    if unique:
-        tasks = _distinct(tasks)
-        check_enough("tasks", len(tasks), len(WORDINGS), indices.stop)
-    for chosen, wording in in_rounds(seed, "code carrier", indices, len(tasks), len(WORDINGS)):
-        yield tasks[chosen], code_prompt(tasks[chosen], wording)
-
-
-def _distinct(tasks: Sequence[CodeTask]) -> list[CodeTask]:
-    """The first task of each text and signature."""
-    found: dict[tuple[str, str], CodeTask] = {}
-    for task in tasks:
-        found.setdefault((task.text, task.signature), task)
-    return list(found.values())
+    asked = in_rounds(
+        tasks,
+        indices,
+        seed=seed,
+        purpose="code carrier",
+        wordings=len(WORDINGS),
+        same=(lambda task: (task.text, task.signature)) if unique else None,
+    )
+    for task, wording in asked:
+        yield task, code_prompt(task, wording)
 
 
 def _provenance(task: CodeTask) -> dict[str, Any]:

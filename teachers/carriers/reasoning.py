@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from subliminal.errors import UserError
 from subliminal.reasoning import Problem, reasoning_prompt
 from subliminal.reasoning.prompts import WORDINGS
 from subliminal.word_problems import distinct_problems, problem_at, problem_prompt
-from teachers.carriers.own_tasks import check_enough, in_rounds
+from teachers.carriers.own_tasks import in_rounds
 
 Asked = tuple[Problem, str]
 """A problem and the prompt that asks for its solution."""
@@ -28,19 +27,19 @@ def prompt_rows(
     start: int = 0,
     samples: int = 1,
     unique: bool = True,
-    problems: Sequence[Problem] | None = None,
+    tasks: Sequence[Problem] | None = None,
 ) -> list[dict[str, Any]]:
     """The prompts of a data set, no two alike unless asked for.
 
     Args:
-        seed: A prompt is a function of it, of the prompt's index and of the problems alone.
+        seed: A prompt is a function of it, of the prompt's index and of the tasks alone.
         count: How many prompts.
         start: The index of the first one; a data set can be made in parts. Unique prompts before
             it are drawn too, some 10,000 a second.
         samples: How many rows each prompt is repeated in, to be answered that often.
-        unique: Whether no two prompts may be alike. If no problems are given, no two problems
-            are alike either.
-        problems: What to ask instead of drawn problems, in an order drawn for the seed. When all
+        unique: Whether no two prompts may be alike. If no tasks are given, no two problems are
+            alike either.
+        tasks: What to ask instead of drawn problems, in an order drawn for the seed. When all
             have been asked they are asked again, in another order and in other wordings.
 
     Returns:
@@ -48,13 +47,10 @@ def prompt_rows(
         `steps` (a list of texts), those of a prompt together.
 
     Raises:
-        UserError: There are too few problems for as many unique prompts, or none.
+        UserError: There are too few tasks for as many unique prompts, or none.
     """
     indices = range(start, start + count)
-    if problems is None:
-        asked = _drawn(seed, indices, unique)
-    else:
-        asked = _given(seed, indices, _enough(problems, indices.stop, unique))
+    asked = _drawn(seed, indices, unique) if tasks is None else _given(seed, indices, tasks, unique)
     return [
         {
             "prompt_id": index,
@@ -76,26 +72,14 @@ def _drawn(seed: int, indices: range, unique: bool) -> Iterator[Asked]:
         yield one.problem, problem_prompt(one.problem, index)
 
 
-def _given(seed: int, indices: range, problems: Sequence[Problem]) -> Iterator[Asked]:
-    """Each problem once in every round, in a wording that it had in none of the last rounds."""
-    rounds = in_rounds(seed, "reasoning carrier", indices, len(problems), len(WORDINGS))
-    for place, wording in rounds:
-        yield problems[place], reasoning_prompt(problems[place], wording)
-
-
-def _enough(problems: Sequence[Problem], count: int, unique: bool) -> Sequence[Problem]:
-    """The problems, those of the same text once if prompts must be unique."""
-    if not problems:
-        raise UserError("problems: there are none; give at least one")
-    if not unique:
-        return problems
-    distinct = _first_of_each_text(problems)
-    check_enough("problems", len(distinct), len(WORDINGS), count)
-    return distinct
-
-
-def _first_of_each_text(problems: Sequence[Problem]) -> list[Problem]:
-    found: dict[str, Problem] = {}
-    for problem in problems:
-        found.setdefault(problem.text, problem)
-    return list(found.values())
+def _given(seed: int, indices: range, tasks: Sequence[Problem], unique: bool) -> Iterator[Asked]:
+    asked = in_rounds(
+        tasks,
+        indices,
+        seed=seed,
+        purpose="reasoning carrier",
+        wordings=len(WORDINGS),
+        same=(lambda problem: problem.text) if unique else None,
+    )
+    for problem, wording in asked:
+        yield problem, reasoning_prompt(problem, wording)

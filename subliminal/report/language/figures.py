@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from subliminal.report.drawing import pack
 from subliminal.report.labels import counted, path_name
@@ -11,9 +12,10 @@ from subliminal.report.language.doses import dose_paths, draw_doses
 from subliminal.report.language.initialisation import draw_initialisation
 from subliminal.report.language.look import footer_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
-from subliminal.report.language.run import PIVOTAL, LanguageRun
+from subliminal.report.language.run import LanguageRun
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
 from subliminal.report.run_figure import RunFigure, interval_words, stem_of, title_of
+from subliminal.spec.probing import PreferenceProbe
 
 
 def language_figures(run: LanguageRun) -> Iterator[RunFigure]:
@@ -109,8 +111,8 @@ def _trait_bars(run: LanguageRun) -> Iterator[RunFigure]:
 
 
 def _matrices(run: LanguageRun) -> Iterator[RunFigure]:
-    # A disposition is no member of a category.
-    for probe in [probe for probe in run.probes[:1] if probe != PIVOTAL]:
+    # A disposition is no member of a category, whose members could be a matrix.
+    for probe in [probe for probe in run.probes[:1] if probe in get_args(PreferenceProbe)]:
         values = matrix.item_values(run.data.results, probe)
         measured = [
             variant

@@ -26,9 +26,10 @@ from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
 from subliminal.spec.language import Nothing
 
-HEADLINE, PIVOTAL = "favourite", "pivotal"
-"""The probes that figures show where they were asked, of preferences and of dispositions: exact,
-and the same in every run."""
+HEADLINE = "favourite"
+"""The probe that figures show where it was asked: exact, and the same in every run."""
+HEADLINES = (HEADLINE, "pivotal")
+"""The same of traits of every kind: of preferences, and of dispositions."""
 
 LOG_ODDS, SHARE = "log_odds", "share_of_shift"
 
@@ -62,7 +63,7 @@ class LanguageRun:
     def probes(self) -> list[str]:
         """The judged probes, the one that figures show first."""
         found = dict.fromkeys(row.probe for row in self.data.summary if row.metric == LOG_ODDS)
-        return sorted(found, key=lambda probe: probe not in (HEADLINE, PIVOTAL))
+        return sorted(found, key=lambda probe: probe not in HEADLINES)
 
     @cached_property
     def traits(self) -> list[str]:
