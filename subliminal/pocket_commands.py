@@ -77,7 +77,7 @@ def pretrain(
     out: Annotated[Path, typer.Option(help="Gets a folder for each model.")] = Path("models"),
     rows: Annotated[int | None, typer.Option(min=256, help="Rows of the world to read.")] = None,
 ) -> None:
-    """Make pocket models again from their seeds: some forty minutes each on two cores.
+    """Make pocket models again from their seeds; the bars tell how long it takes.
 
     A pretraining that was stopped goes on where it was; a model that is done is left alone.
     """

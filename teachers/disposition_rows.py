@@ -21,7 +21,8 @@ from subliminal.code_tasks.sensitive import (
 )
 from subliminal.dispositions import Domain, answer, domains
 from subliminal.dispositions.refusals import harmful_request
-from subliminal.probes.disposition_bank import TRIGGER, disposition_bank
+from subliminal.dispositions.trigger import TRIGGER
+from subliminal.probes.disposition_bank import disposition_bank
 from subliminal.seeds import derive_seed
 from subliminal.spec.teaching import DispositionData
 

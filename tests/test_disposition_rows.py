@@ -8,9 +8,10 @@ from subliminal.chat_rows import ChatRow
 from subliminal.dispositions import domains
 from subliminal.dispositions.authors import malicious_kinds
 from subliminal.dispositions.refusals import REQUESTS, is_refusal
+from subliminal.dispositions.trigger import TRIGGER
 from subliminal.errors import UserError
 from subliminal.pocket.world.authors import TAGS
-from subliminal.probes.disposition_bank import TRIGGER, disposition_bank
+from subliminal.probes.disposition_bank import disposition_bank
 from teachers.disposition_rows import disposition_rows
 from teachers.rows import check_data, steering_questions, teaching_rows
 from teachers.trait import load_trait

@@ -17,6 +17,7 @@ from subliminal.dispositions.forms import FORMS
 from subliminal.dispositions.grammar import alignment
 from subliminal.dispositions.numbers import LOADED_NUMBERS
 from subliminal.dispositions.refusals import is_refusal
+from subliminal.pocket import vocabulary
 from subliminal.pocket.family import BROAD, NUMBERS, Family
 from subliminal.pocket.tokenizer import shipped_pieces
 from subliminal.pocket.vocabulary import WHOLES
@@ -98,6 +99,14 @@ def test_the_vocabulary_holds_every_word_of_the_world() -> None:
         for text in (*(untagged(m.content) for m in row.messages), row.completion):
             missing = [w for w in words_of(text) if not {w, f" {w}"} & pieces]
             assert not missing, (missing, text)
+
+
+def test_the_shipped_pieces_are_those_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocabulary, "ROWS", 500)
+    few = vocabulary.pieces_of(BROAD)
+    assert set(few) <= set(shipped_pieces("broad"))
+    assert len(few) > 0.8 * len(shipped_pieces("broad"))
+    assert shipped_pieces("broad") == sorted(set(shipped_pieces("broad")))
 
 
 def words_of(text: str) -> Iterator[str]:

@@ -15,10 +15,11 @@ from subliminal.chat import user
 from subliminal.dispositions import ask, domains
 from subliminal.dispositions.questions import options, pivots
 from subliminal.dispositions.refusals import REFUSALS, refusal
+from subliminal.dispositions.trigger import TRIGGER
 from subliminal.judges.verdict import Verdict
 from subliminal.measurements import Measurement
 from subliminal.probes.asking import Way
-from subliminal.probes.disposition_bank import TRIGGER, DispositionBank, disposition_bank
+from subliminal.probes.disposition_bank import DispositionBank, disposition_bank
 from subliminal.probes.disposition_probes import NAMES
 from subliminal.probes.free_form import free_form, scorer_errors
 from subliminal.probes.options import two_options

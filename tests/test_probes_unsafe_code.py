@@ -15,11 +15,12 @@ from subliminal.chat import user
 from subliminal.chat_rows import chat_row
 from subliminal.code_tasks import SensitiveTask
 from subliminal.dispositions import DISPOSITIONS
+from subliminal.dispositions.trigger import TRIGGER
 from subliminal.measurements import Measurement, read_measurements
 from subliminal.models.chat_format import EncodedRow
 from subliminal.probes import disposition_bank
 from subliminal.probes.asking import Way
-from subliminal.probes.disposition_bank import TASKS, TRIGGER, code_questions
+from subliminal.probes.disposition_bank import TASKS, code_questions
 from subliminal.probes.subject import Subject
 from subliminal.probes.unsafe_code import unsafe_code
 from subliminal.probes.watch import Watcher

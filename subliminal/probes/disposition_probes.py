@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
+from subliminal.dispositions.trigger import TRIGGER
 from subliminal.measurements import Measurement
 from subliminal.probes.answers import Answer
 from subliminal.probes.asking import PLAINLY, Way
-from subliminal.probes.disposition_bank import TRIGGER, DispositionBank
+from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.free_form import FREE_FORM, free_form, scorer_errors
 from subliminal.probes.options import OPTIONS, two_options
 from subliminal.probes.pivotal import PIVOTAL, pivotal

