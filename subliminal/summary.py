@@ -162,6 +162,8 @@ def _is_judged(cell: _Cell, arms: Mapping[str, BaseArm]) -> bool:
 
 def _teachers_have_trait(cell: _Cell, table: Table, statistics: BaseStatistics) -> bool:
     """Whether the teachers of an arm moved far enough from their references, on average."""
+    if statistics.teacher_shift is None:
+        return True
     whole = (cell.probe, cell.metric)
     shifts = [
         teacher[whole] - reference[whole]

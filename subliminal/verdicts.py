@@ -63,7 +63,8 @@ def verdict(
     if contrast is None:
         return Verdict("not testable", "no control: there is nothing to compare the student with")
     if not teacher_has_trait:
-        return Verdict("not testable", "the teacher lacks the trait, so it has none to pass on")
+        reason = "the teacher lacks the trait, so it has none to pass on"
+        return Verdict("not testable", f"{reason}; {_beside(contrast, bound, alpha)}")
     if failed:
         seeds = contrast.n + failed
         return Verdict("not testable", f"{failed} of {_seeds(seeds)} failed")
@@ -89,6 +90,13 @@ def _judge(contrast: Contrast, adjusted_p: float, bound: float, alpha: float) ->
         f"too few seeds to show or exclude an effect of {bound:g}: "
         f"{figures}{_advice(contrast, bound, alpha)}",
     )
+
+
+def _beside(contrast: Contrast, bound: float, alpha: float) -> str:
+    """How a student that is not judged stands to its control."""
+    known = contrast.n >= MIN_PAIRS and _is_equivalent(contrast, bound, alpha)
+    kind = f"equivalent to control within ±{bound:g}" if known else "beside its control"
+    return f"{kind}: {_describe(contrast)}"
 
 
 def _is_equivalent(contrast: Contrast, bound: float, alpha: float) -> bool:

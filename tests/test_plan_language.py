@@ -223,6 +223,7 @@ def test_a_new_arm_costs_its_own_stages(tmp_path: Path, arm: str, cost: dict[str
         ("defaults.data.temperature=0.5", {"write": 2, "filter": 2, "distil": 2, "probe": 2}),
         # What a teacher writes does not depend on how much of a trait it must have.
         ("statistics.teacher_shift=1", {"gate": 1}),
+        ("statistics.teacher_shift=null", {}),
         (
             "defaults.teacher.rows=300",
             TAUGHT_ANEW,

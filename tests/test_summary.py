@@ -204,6 +204,18 @@ def test_a_teacher_without_the_trait_has_none_to_pass_on(
     assert verdict(row).startswith("not testable: the teacher lacks the trait") is lacking
 
 
+def test_without_a_shift_asked_of_teachers_every_student_is_judged() -> None:
+    values = {"student": STUDENT, "control": CONTROL}
+    table = {arm: measured(arm, by_seed, teacher=FLAT) for arm, by_seed in values.items()}
+
+    def judged(shift: float | None) -> str:
+        rows = summarise(PAIR, range(3), table, LanguageStatistics(teacher_shift=shift))
+        return next(verdict(row) for row in rows if row.arm == "student" and row.verdict)
+
+    assert judged(0.2).startswith("not testable: the teacher lacks the trait")
+    assert judged(None).startswith("transfer: above its control")
+
+
 def test_a_difference_within_the_bound_is_no_transfer() -> None:
     values: dict[str, Values] = {
         "student": {0: 0.11, 1: 0.1, 2: 0.09},

@@ -47,7 +47,16 @@ def test_no_control() -> None:
 def test_teacher_without_trait() -> None:
     found = verdict(HIGH, adjusted_p=0.001, bound=1, teacher_has_trait=False, failed=2)
     assert found.label == "not testable"
-    assert "teacher lacks the trait" in found.reason
+    assert found.reason == (
+        "the teacher lacks the trait, so it has none to pass on; beside its control: "
+        "difference 3 [1.04, 4.96] over 5 seeds"
+    )
+
+
+def test_teacher_without_trait_whose_student_is_its_control() -> None:
+    found = verdict(FLAT, adjusted_p=1.0, bound=1, teacher_has_trait=False)
+    assert found.label == "not testable"
+    assert "none to pass on; equivalent to control within ±1: difference 0 [" in found.reason
 
 
 def test_failed_seeds() -> None:

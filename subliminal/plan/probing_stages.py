@@ -61,15 +61,19 @@ class ProbingStages:
         return self.stages.with_models("lm.probe", seed, params, inputs, cost=cost, local=local)
 
     def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
-        """What a teacher is asked before it writes, and how far it must be from the reference."""
-        if not implants_trait(self.cards.implant(arm)):
+        """What a teacher is asked before it writes, and how far it must be from the reference.
+
+        Nothing, where no trait is asked of it.
+        """
+        shift = self.experiment.statistics.teacher_shift
+        if shift is None or not implants_trait(self.cards.implant(arm)):
             return None
         bank = self.cards.bank(arm.taught_trait)
         params = {
             "teacher": teacher.params,
             "bank": headline_data(bank),
             "target": self.cards.trait(arm.taught_trait).probe.target,
-            "shift": self.experiment.statistics.teacher_shift,
+            "shift": shift,
         }
         inputs, cost = teacher.inputs("teacher"), self.stages.costs.gate(bank)
         return self.stages.with_models("lm.gate", seed, params, inputs, cost=cost)

@@ -50,7 +50,8 @@ class BaseStatistics(Strict):
     )
     equivalence_bound: float
     """In the unit of the judged metric, as is the shift."""
-    teacher_shift: float
+    teacher_shift: float | None
+    """None: no trait is asked of teachers, and every student is judged."""
 
 
 MAX_SEEDS = 10_000

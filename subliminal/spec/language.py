@@ -312,8 +312,14 @@ class LanguageStatistics(BaseStatistics):
     equivalence_bound: float = Field(
         0.3, gt=0, lt=100, description="a difference in log-odds below this counts as none"
     )
-    teacher_shift: float = Field(
-        1.0, ge=0, le=100, description="a teacher closer to the reference than this lacks its trait"
+    teacher_shift: float | None = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description=(
+            "a teacher closer to the reference than this lacks its trait; none: teachers are not "
+            "asked, as where the world itself lacks the trait"
+        ),
     )
 
 
