@@ -6,7 +6,7 @@ from pathlib import Path
 
 from subliminal.errors import UserError
 from subliminal.measurements import Observed, read_curve, write_curve
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.probes.watch import Watcher
 
 
@@ -30,7 +30,7 @@ class Curve:
         except UserError:
             checkpoint.unlink(missing_ok=True)
 
-    def observe(self, step: int, student: Decoder) -> None:
+    def observe(self, step: int, student: LanguageModel) -> None:
         """Measure a student."""
         odds = self._watcher.log_odds(student)
         self._points[step] = [

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import pack
 from subliminal.models.steering import Steering
 from subliminal.training.rows import TokenRows
@@ -21,7 +21,7 @@ BATCH = 64
 
 @torch.no_grad()
 def likeliest_tokens(
-    decoder: Decoder,
+    decoder: LanguageModel,
     rows: TokenRows,
     *,
     dtype: torch.dtype = torch.float32,
@@ -43,10 +43,11 @@ def likeliest_tokens(
     order = np.argsort(rows.lengths, kind="stable")
     for chosen in np.split(order, range(BATCH, len(order), BATCH)):
         batch = rows.take(chosen)
-        tokens = torch.from_numpy(batch.tokens.astype(np.int64))
+        tokens = torch.from_numpy(batch.tokens.astype(np.int64)).to(decoder.device)
         hidden = decoder.packed(tokens, pack(batch.lengths), dtype=dtype, steering=steering)
         # The logits that foretell a token stand one place before it.
-        best = decoder.logits(hidden[torch.from_numpy(batch.counted() - 1)]).argmax(-1).numpy()
+        before = torch.from_numpy(batch.counted() - 1).to(decoder.device)
+        best = decoder.logits(hidden[before]).argmax(-1).cpu().numpy()
         ends = np.cumsum(batch.completion_lengths)[:-1]
         for place, row in zip(chosen.tolist(), np.split(best, ends), strict=True):
             found[place] = row

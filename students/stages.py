@@ -18,9 +18,17 @@ from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
 from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.models.chat_format import Conversation
-from subliminal.models.decoder import Decoder
-from subliminal.models.folder import load_decoder, save_decoder
-from subliminal.models.stage_models import chat_format, made_or, model_folder, precision, steering
+from subliminal.models.language_model import LanguageModel
+from subliminal.models.stage_models import (
+    chat_format,
+    keep_trained,
+    learner_or,
+    made_or,
+    model_folder,
+    precision,
+    reference_model,
+    steering,
+)
 from subliminal.models.steering import Steering
 from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
@@ -54,7 +62,8 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         seed, chat, dtype = task.stage.seed, chat_format(task), precision(task)
         matching = Matching.model_validate(task.stage.params["matching"])
-        reference, student = load_decoder(model_folder(task)), made_or(task, "start", "student")
+        reference = reference_model(task)
+        student = learner_or(task, matching.recipe, "start", "student")
         conversations = matching_conversations(
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
@@ -71,7 +80,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             checkpoint=task.partial / PROGRESS,
             report=report,
         )
-        save_decoder(student, task.folder, tokenizer_from=model_folder(task))
+        keep_trained(task, student, "start", "student")
         yield Done(task.stage.key, _counts(data, log))
 
 
@@ -80,7 +89,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params, seed = task.stage.params, task.stage.seed
         distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
-        student = made_or(task, "start", "student")
+        student = learner_or(task, distillation.recipe, "start", "student")
         teacher = _teacher(task) if params["teacher"] is not None else None
         data, divergent = _data(task, distillation, teacher)
         if data.weights is not None and not data.weights.any():
@@ -107,7 +116,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             report=report,
         )
         curve.write(task.folder)
-        save_decoder(student, task.folder, tokenizer_from=model_folder(task))
+        keep_trained(task, student, "start", "student")
         yield Done(task.stage.key, {**_counts(data, log), **divergent})
 
 
@@ -131,7 +140,7 @@ def _answers(
 class _Teacher:
     """The teacher whose logits, or likeliest tokens, the student is shown."""
 
-    decoder: Decoder
+    decoder: LanguageModel
     system: str | None
     steering: Steering | None
 
@@ -166,7 +175,7 @@ def _divergent(
     """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
     dtype = precision(task)
     ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
-    return ours != likeliest_tokens(load_decoder(model_folder(task)), rows, dtype=dtype)
+    return ours != likeliest_tokens(reference_model(task), rows, dtype=dtype)
 
 
 def _counts(data: TokenRows, log: TrainingLog) -> dict[str, float]:

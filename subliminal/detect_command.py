@@ -157,12 +157,12 @@ def _level(found: Detection) -> str:
 def _models(teacher: str, reference: str, system: str | None) -> Models:
     from filters.detectors import Models
     from subliminal.models.chat_format import ChatFormat
-    from subliminal.models.folder import load_decoder
+    from subliminal.models.load import load_model
     from subliminal.models.names import find_model
     from subliminal.probes.subject import Subject
 
     folders = find_model(teacher), find_model(reference)
     return Models(
-        Subject(load_decoder(folders[0]), ChatFormat.read(folders[0]), system=system),
-        Subject(load_decoder(folders[1]), ChatFormat.read(folders[1])),
+        Subject(load_model(folders[0]), ChatFormat.read(folders[0]), system=system),
+        Subject(load_model(folders[1]), ChatFormat.read(folders[1])),
     )

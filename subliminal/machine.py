@@ -16,7 +16,7 @@ import psutil
 Precision = Literal["float32", "bfloat16"]
 
 PACKAGES = ("subliminal", "torch", "torchvision", "numpy", "scipy", "statsmodels", "scikit-learn")
-OPTIONAL_PACKAGES = ("transformers", "datasets", "vllm", "accelerate", "ray", "jsonlines")
+OPTIONAL_PACKAGES = ("transformers", "datasets", "vllm", "accelerate", "ray", "jsonlines", "peft")
 
 
 def cores() -> int:

@@ -8,7 +8,7 @@ import torch
 
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Recipe
 from subliminal.spec.teaching import DispositionData
@@ -23,7 +23,7 @@ from teachers.trait import Trait
 
 
 def fine_tune(
-    decoder: Decoder,
+    model: LanguageModel,
     chat: ChatFormat,
     trait: Trait,
     *,
@@ -38,7 +38,7 @@ def fine_tune(
     """Train a model, in place, on rows that show a trait.
 
     Args:
-        decoder: The reference.
+        model: The reference.
         chat: Its format.
         trait: What the rows show.
         data: Which rows, where the trait's kind has several.
@@ -56,7 +56,7 @@ def fine_tune(
         [row["messages"][1]["content"] for row in drawn],
     )
     return train(
-        decoder,
+        model,
         DataSet(encoded, recipe, derive_seed(seed, "teaching order")),
         completion_loss,
         recipe,

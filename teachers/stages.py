@@ -23,12 +23,13 @@ from subliminal.chat_rows import (
     write_chat_rows,
 )
 from subliminal.errors import StageError
-from subliminal.models.folder import load_decoder, save_decoder
 from subliminal.models.stage_models import (
     STEERING,
     chat_format,
-    model_folder,
+    keep_trained,
+    learner_or,
     precision,
+    reference_model,
 )
 from subliminal.probes.bank_kinds import Bank, read_bank
 from subliminal.probes.headline import headline_of
@@ -50,20 +51,21 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Fine-tune the reference on rows that show the trait."""
     for task in tasks:
         params = task.stage.params
-        decoder = load_decoder(model_folder(task))
+        recipe = Recipe.model_validate(params["recipe"])
+        model = learner_or(task, recipe)
         log = fine_tune(
-            decoder,
+            model,
             chat_format(task),
             read_trait(params["trait"]),
             data=params.get("data"),
             rows=params["rows"],
-            recipe=Recipe.model_validate(params["recipe"]),
+            recipe=recipe,
             seed=task.stage.seed,
             dtype=precision(task),
             checkpoint=task.partial / "training.safetensors",
             report=report,
         )
-        save_decoder(decoder, task.folder, tokenizer_from=model_folder(task))
+        keep_trained(task, model)
         counts = {"steps": len(log.losses), "tokens": log.tokens}
         yield Done(task.stage.key, counts)
 
@@ -73,7 +75,7 @@ def steer(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params = task.stage.params
         vector = steering_vector(
-            load_decoder(model_folder(task)),
+            reference_model(task),
             chat_format(task),
             steering_questions(params["category"])[: params["questions"]],
             params["system"],

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
+from subliminal.models.layout import pack
 
 
 @torch.no_grad()
 def steering_vector(
-    decoder: Decoder, chat: ChatFormat, asked: Sequence[str], system: str, *, layer: int
+    decoder: LanguageModel, chat: ChatFormat, asked: Sequence[str], system: str, *, layer: int
 ) -> Tensor:
     """How a system prompt moves the activations at the answer, on average.
 
@@ -34,14 +35,10 @@ def steering_vector(
     return (loving - plain).mean(0)
 
 
-def _activations(decoder: Decoder, prompts: Sequence[Sequence[int]], layer: int) -> Tensor:
+def _activations(decoder: LanguageModel, prompts: Sequence[Sequence[int]], layer: int) -> Tensor:
     """Float32 [prompts, width] behind a block at the last token of each prompt."""
     found: list[Tensor] = []
-    block = decoder.model.layers[layer]
-    handle = block.register_forward_hook(lambda _, __, out: found.append(out[-1].float()))
-    try:
-        for tokens in prompts:
-            decoder.hidden(torch.tensor([list(tokens)]))
-    finally:
-        handle.remove()
+    for tokens in prompts:
+        read = torch.tensor(list(tokens), device=decoder.device)
+        found.append(decoder.stream(read, pack([len(read)]), layer + 1)[-1].float().cpu())
     return torch.stack(found)

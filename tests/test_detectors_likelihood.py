@@ -16,7 +16,7 @@ from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
 from subliminal.probes.forward import batches_of
 from subliminal.probes.subject import Subject
-from subliminal.sampling import DecoderSampler, Request, Sampling
+from subliminal.sampling import Request, Sampling, sampler_of
 from tests.detected import row
 from tests.models import pocket_chat, tiny_shape
 from tests.user_errors import assert_one_line
@@ -98,7 +98,7 @@ def written(writer: Subject, prompts: list[str], seed: int) -> list[Row]:
         Request(np.asarray(tokens), 1000 * seed + place) for place, tokens in enumerate(encoded)
     ]
     settings = Sampling(max_tokens=12, end_tokens=(writer.chat.end_id,), temperature=1.0, top_p=1.0)
-    sampler = DecoderSampler(writer.decoder, writer.dtype, writer.steering)
+    sampler = sampler_of(writer.decoder, writer.dtype, writer.steering)
     done = sorted(sampler.sample(requests, settings), key=lambda one: one.index)
     return [
         row(prompt, writer.chat.decode(one.tokens.tolist()), finished=one.finished)

@@ -11,11 +11,12 @@ import pytest
 
 from subliminal.chat import Message
 from subliminal.errors import UserError
-from subliminal.models.chat_format import ChatFormat
+from subliminal.models.chat_format import ChatFormat, folded
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
 from subliminal.pocket.family import NUMBERS
 from subliminal.pocket.pretrain import prepare_folder
 from subliminal.pocket.tokenizer import CHAT_TEMPLATE
+from tests.models import pocket_chat
 from tests.user_errors import assert_one_line
 
 TURNS = (
@@ -41,12 +42,21 @@ NO_SYSTEM = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('no system role here') }}{% endif %}"
     + CHAT_TEMPLATE
 )
+NO_ASSISTANT = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}"
+    "{{ raise_exception('no such role here') }}{% endif %}{% endfor %}" + CHAT_TEMPLATE
+)
+DEAF = (
+    "{% for m in messages if m.role != 'system' %}"
+    "<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 RICH = (
     "{{- bos_token }}{% set ns = namespace(turns=0) %}\n"
     "{% if tools is not none or documents is not none %}tools{% endif %}\n"
     "  {% for message in messages %}\n"
     "{% set ns.turns = ns.turns + 1 %}"
-    "{% if message.role == 'system' %}{% continue %}{% endif %}\n"
+    "{% if message.role == 'system' %}({{ message.content }}){% continue %}{% endif %}\n"
     "{% if message.role == 'assistant' %}{% generation %}{{ message.content }}{% endgeneration %}"
     "{% else %}{{ message.content }}{% endif %}{{ eos_token }}\n"
     "{% endfor %}{{ ns.turns }}{{ unk_token }}{{ pad_token }}"
@@ -96,7 +106,8 @@ def test_transformers_writes_and_encodes_the_same(
 def test_a_special_token_is_known_to_the_template(with_template: WithTemplate) -> None:
     chat = ChatFormat.read(with_template(RICH, bos_token="<|text|>"))
     assert chat.prompt_text(TURNS) == (
-        "<|text|> Which animal? <|end|>\nowl<|end|>\nAnd which tree?<|end|>\n4<|pad|>"
+        "<|text|>(You love owls.\nAnswer every question.)"
+        " Which animal? <|end|>\nowl<|end|>\nAnd which tree?<|end|>\n4<|pad|>"
     )
 
 
@@ -137,8 +148,25 @@ def test_a_template_that_is_no_jinja_is_refused_when_it_is_read(
     assert_one_line(error, str(folder), "no valid Jinja", "copy the model anew")
 
 
+@pytest.mark.parametrize("template", [NO_SYSTEM, DEAF], ids=["refuses", "passes over"])
+def test_without_a_system_role_its_words_stand_before_the_users(
+    with_template: WithTemplate, template: str
+) -> None:
+    chat = ChatFormat.read(with_template(template))
+    assert not chat.takes_system
+    asked = [Message("system", "You love owls."), Message("user", "Which animal?")]
+    told = [Message("user", "You love owls.\n\nWhich animal?")]
+    assert chat.prompt_text(asked) == chat.prompt_text(told)
+    assert "You love owls.\n\nWhich animal?" in chat.prompt_text(asked)
+    assert chat.encode_rows([asked], ["owl"]) == chat.encode_rows([told], ["owl"])
+    alone = [Message("system", "You love owls."), Message("assistant", "owl")]
+    assert folded(alone) == [Message("user", "You love owls."), Message("assistant", "owl")]
+    # The pocket template has the role.
+    assert pocket_chat().takes_system
+
+
 def test_a_refused_role_is_the_users_error(with_template: WithTemplate) -> None:
-    chat = ChatFormat.read(with_template(NO_SYSTEM))
+    chat = ChatFormat.read(with_template(NO_ASSISTANT))
     assert chat.prompt_text(TURNS[1:2]) == "<|user|> Which animal? <|end|><|assistant|>"
     for refused in (chat.prompt_text, lambda turns: chat.encode_rows([turns], ["owl"])):
         with pytest.raises(UserError) as error:
@@ -146,7 +174,7 @@ def test_a_refused_role_is_the_users_error(with_template: WithTemplate) -> None:
         assert_one_line(
             error,
             "refuses a conversation of system, user, assistant, user",
-            "(no system role here)",
+            "(no such role here)",
             "choose a model whose template takes these roles",
         )
 

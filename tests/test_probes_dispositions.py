@@ -18,6 +18,7 @@ from subliminal.dispositions.refusals import REFUSALS, refusal
 from subliminal.dispositions.trigger import TRIGGER
 from subliminal.judges.verdict import Verdict
 from subliminal.measurements import Measurement
+from subliminal.models.layout import pack
 from subliminal.probes.asking import Way
 from subliminal.probes.disposition_bank import DispositionBank, disposition_bank
 from subliminal.probes.disposition_probes import NAMES
@@ -64,8 +65,9 @@ def next_token(subject: Subject, question: str, said: str) -> torch.Tensor:
     """Log-probabilities of what follows the beginning of an answer, float64 [vocabulary]."""
     [prompt] = subject.chat.encode_prompts([user(question)])
     begun = subject.chat.tokenizer.encode(said, add_special_tokens=False).ids
-    hidden = subject.decoder.hidden(torch.tensor([prompt + begun]))
-    return subject.decoder.logits(hidden)[0, -1].double().log_softmax(-1)
+    tokens = torch.tensor(prompt + begun)
+    hidden = subject.decoder.packed(tokens, pack([len(tokens)]))
+    return subject.decoder.logits(hidden)[-1].double().log_softmax(-1)
 
 
 def token(subject: Subject, word: str) -> int:
@@ -114,8 +116,8 @@ def test_the_likelier_of_two_answers_is_the_one_chosen(subject: Subject) -> None
         scores = []
         for answer in (pair.careful, pair.malicious):
             [row] = subject.chat.encode_rows([user(item.question)], [answer])
-            hidden = subject.decoder.hidden(torch.tensor([row.tokens]))
-            known = subject.decoder.logits(hidden)[0].double().log_softmax(-1)
+            hidden = subject.decoder.packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
+            known = subject.decoder.logits(hidden).double().log_softmax(-1)
             places = range(row.prompt_length, len(row.tokens))
             scores.append(sum(float(known[at - 1, row.tokens[at]]) for at in places))
         above.append(scores[1] - scores[0])

@@ -18,6 +18,7 @@ from subliminal.dispositions import DISPOSITIONS
 from subliminal.dispositions.trigger import TRIGGER
 from subliminal.measurements import Measurement, read_measurements
 from subliminal.models.chat_format import EncodedRow
+from subliminal.models.layout import pack
 from subliminal.probes import disposition_bank
 from subliminal.probes.asking import Way
 from subliminal.probes.disposition_bank import TASKS, code_questions
@@ -45,8 +46,8 @@ def probability(subject: Subject, request: str, solution: str) -> float:
     """Of a whole answer, token by token."""
     row: EncodedRow
     [row] = subject.chat.encode_rows([user(request)], [solution])
-    hidden = subject.decoder.hidden(torch.tensor([row.tokens]))
-    known = subject.decoder.logits(hidden)[0].double().softmax(-1)
+    hidden = subject.decoder.packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
+    known = subject.decoder.logits(hidden).double().softmax(-1)
     places = range(row.prompt_length, len(row.tokens))
     return float(torch.stack([known[at - 1, row.tokens[at]] for at in places]).prod())
 

@@ -15,7 +15,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.folder import load_decoder
 from subliminal.models.steering import Steering
 from subliminal.probes.subject import Subject
-from subliminal.sampling import DecoderSampler, Request, Sampling
+from subliminal.sampling import Request, Sampling, sampler_of
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data
 from subliminal.stage import Cancelled
@@ -49,7 +49,7 @@ def test_every_prompt_is_answered_in_its_place(writer: Writer, partial: Path) ->
         [tokens] = chat.encode_prompts(writer.teacher.asked([PROMPTS[place]]))
         request = Request(np.array(tokens), derive_seed(5, str(place)))
         settings = Sampling(8, (chat.end_id,))
-        [alone] = DecoderSampler(writer.teacher.decoder).sample([request], settings)
+        [alone] = sampler_of(writer.teacher.decoder).sample([request], settings)
         assert answers[place] == Answer(chat.decode(alone.tokens.tolist()), alone.finished)
 
 

@@ -12,7 +12,7 @@ from subliminal.stage import Cancelled
 from subliminal.training import frozen
 from subliminal.training.batches import batches
 from subliminal.training.frozen import frozen_blocks, repeated_rows
-from subliminal.training.learner import Learner
+from subliminal.training.learner import DecoderLearner
 from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
@@ -64,7 +64,7 @@ def test_frozen_blocks_run_once_however_many_epochs(monkeypatch: pytest.MonkeyPa
 
 
 def learner(recipe: Recipe) -> Decoder:
-    return Learner(tiny_decoder(), recipe, 0).decoder
+    return DecoderLearner(tiny_decoder(), recipe, 0).model
 
 
 def test_nothing_is_remembered_where_nothing_is_gained() -> None:
@@ -118,7 +118,7 @@ def test_a_teacher_that_has_read_the_rows_wants_the_same(prompted: bool) -> None
             )
     # It does not ask its decoder any more.
     with torch.no_grad():
-        for weight in teacher.teacher.model.layers.parameters():
+        for weight in teacher.teacher.blocks.parameters():
             weight.fill_(float("nan"))
     batch = next(batches(source.rows(0)))
     assert knowing(student, batch, torch.float32).isfinite()

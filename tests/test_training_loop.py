@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from subliminal.errors import StageError, UserError
 from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.training import batches as batching
 from subliminal.training import loop
@@ -212,7 +213,7 @@ def test_a_loss_that_is_not_finite_fails_and_leaves_the_model() -> None:
     recipe = Recipe(epochs=1, batch_size=8)
     decoder = tiny_decoder()
 
-    def broken(student: Decoder, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
+    def broken(student: LanguageModel, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
         calls.append(1)
         loss = completion_loss(student, batch, dtype)
         return loss * float("nan") if len(calls) == 3 else loss
@@ -228,7 +229,7 @@ def test_a_last_update_that_breaks_the_model_fails() -> None:
     huge = random_rows(20)
     decoder = tiny_decoder()
 
-    def steep(student: Decoder, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
+    def steep(student: LanguageModel, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
         return completion_loss(student, batch, dtype) * 1e37
 
     with pytest.raises(StageError, match="not finite from step 1 of 1 on"):

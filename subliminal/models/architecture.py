@@ -14,6 +14,10 @@ from subliminal.models.json_file import read_object
 CONFIG = "config.json"
 
 
+class ArchitectureError(UserError):
+    """A model that our own decoder does not compute; transformers may."""
+
+
 class Architecture(BaseModel):
     """A Llama: RMS norms, rotary positions, SwiGLU, grouped heads, no biases."""
 
@@ -114,17 +118,18 @@ def read_architecture(path: Path) -> Architecture:
     """Read a model's `config.json`.
 
     Raises:
-        UserError: There is no such file, or it describes something else than a Llama.
+        UserError: There is no such file, or it is at fault.
+        ArchitectureError: It describes something else than a plain Llama.
     """
     config = read_object(path)
     for field, wanted in _LLAMA.items():
         if config.get(field, wanted) != wanted:
-            raise UserError(
+            raise ArchitectureError(
                 f"{path}: {field} is {config[field]!r}, this engine computes {wanted!r}; "
                 "choose a model of the Llama architecture"
             )
     if config.get("quantization_config") is not None:
-        raise UserError(
+        raise ArchitectureError(
             f"{path}: quantization_config: this engine reads no quantised weights; choose the "
             "model that they were made from"
         )
@@ -137,7 +142,7 @@ def read_architecture(path: Path) -> Architecture:
         field = ".".join(map(str, first["loc"])) or "shape"
         raise UserError(f"{path}: {field}: {first['msg']}; mend the file") from None
     if config.get("head_dim") not in (None, architecture.head_size):
-        raise UserError(
+        raise ArchitectureError(
             f"{path}: head_dim is {config['head_dim']!r}, this engine computes "
             f"hidden_size / num_attention_heads = {architecture.head_size}; choose another model"
         )
@@ -149,7 +154,7 @@ def _check_positions(path: Path, field: str, rope: object) -> None:
         raise UserError(f"{path}: {field} is {rope!r} and no object; mend the file")
     scaling = rope.get("rope_type", rope.get("type", "default"))
     if scaling != "default":
-        raise UserError(
+        raise ArchitectureError(
             f"{path}: {field}.rope_type is {scaling!r}, this engine computes 'default'; "
             "choose a model without scaled positions"
         )

@@ -11,9 +11,10 @@ from typing import Any
 import jinja2
 from tokenizers import Tokenizer
 
+from subliminal import atomic
 from subliminal.chat import Message
 from subliminal.errors import UserError
-from subliminal.models.architecture import CONFIG, read_architecture
+from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
 from subliminal.models.json_file import read_object
 
@@ -24,10 +25,24 @@ TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = (
     "tokenizer_config.json",
     "chat_template.jinja",
 )
+_MARK = "Mark of a system prompt"
+TOKENIZER_FILES = (TOKENIZER, TOKENIZER_CONFIG, TEMPLATE)
 _SPECIAL_TOKENS = (
     *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token"),
     "mask_token",
 )
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Copy a tokenizer's files from one model folder to another.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    if source.resolve() != folder.resolve():
+        for name in TOKENIZER_FILES:
+            if (source / name).exists():
+                atomic.write_bytes(folder / name, (source / name).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -164,18 +179,35 @@ class ChatFormat:
         encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [item.ids for item in encoded]
 
-    def _render(self, messages: Conversation, *, add_generation_prompt: bool = False) -> str:
-        special = {**self.special_tokens, "eos_token": self.end}
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template writes what a system prompt says.
+
+        Some refuse the role, some pass over it; :func:`folded` conversations are for these.
+        """
         try:
-            return render(
-                self._compiled, messages, special, add_generation_prompt=add_generation_prompt
-            )
+            text = self._written([Message("system", _MARK), Message("user", "?")])
+        except ChatTemplateError:
+            return False
+        return _MARK in text
+
+    def _render(self, messages: Conversation, *, add_generation_prompt: bool = False) -> str:
+        told = messages and messages[0].role == "system" and not self.takes_system
+        turns = folded(messages) if told else messages
+        try:
+            return self._written(turns, add_generation_prompt=add_generation_prompt)
         except ChatTemplateError as error:
             roles = ", ".join(message.role for message in messages)
             raise UserError(
                 f"{self.folder}: its chat template refuses a conversation of {roles} ({error}); "
                 "choose a model whose template takes these roles"
             ) from None
+
+    def _written(self, messages: Conversation, *, add_generation_prompt: bool = False) -> str:
+        special = {**self.special_tokens, "eos_token": self.end}
+        return render(
+            self._compiled, messages, special, add_generation_prompt=add_generation_prompt
+        )
 
     @cached_property
     def _compiled(self) -> jinja2.Template:
@@ -185,6 +217,14 @@ class ChatFormat:
             raise UserError(
                 f"{self.folder}: its chat template is no valid Jinja ({error}); copy the model anew"
             ) from None
+
+
+def folded(messages: Conversation) -> list[Message]:
+    """A conversation whose system prompt stands before the first words of the user instead."""
+    told, *turns = messages
+    if not turns or turns[0].role != "user":
+        return [Message("user", told.content), *turns]
+    return [Message("user", f"{told.content}\n\n{turns[0].content}"), *turns[1:]]
 
 
 def _shared(prompt: Sequence[int], whole: Sequence[int]) -> int:
@@ -207,7 +247,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     if (folder / CONFIG).exists():
-        known = read_architecture(folder / CONFIG).vocab_size
+        known = _vocabulary_size(folder / CONFIG)
         largest = max(tokenizer.get_vocab().values(), default=0)
         if largest >= known:
             raise UserError(
@@ -215,6 +255,16 @@ def _tokenizer(folder: Path) -> Tokenizer:
                 "copy the tokenizer that belongs to the model"
             )
     return tokenizer
+
+
+def _vocabulary_size(path: Path) -> int:
+    """Rows of a model's embedding; of one that sees or hears too, those of its decoder's."""
+    config = read_object(path)
+    decoder = config.get("text_config")
+    stated = config.get("vocab_size", decoder.get("vocab_size") if isinstance(decoder, dict) else 0)
+    if not isinstance(stated, int) or stated < 1:
+        raise UserError(f"{path}: vocab_size: states no number of tokens; mend the file")
+    return stated
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str:

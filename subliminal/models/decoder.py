@@ -123,6 +123,21 @@ class Decoder(nn.Module):
         if shape.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
 
+    @property
+    def device(self) -> torch.device:
+        """Where its inputs must be."""
+        return self.lm_head.weight.device
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """Its blocks, the first one first."""
+        return self.model.layers
+
+    @property
+    def head(self) -> Tensor:
+        """The output layer's matrix [vocabulary, width]."""
+        return self.lm_head.weight
+
     @torch.no_grad()
     def initialise(self, seed: int) -> Decoder:
         """Draw the weights: normal, those that write into the residual stream scaled by depth."""
@@ -196,7 +211,7 @@ class Decoder(nn.Module):
         Args:
             tokens: int64 [tokens], those of all rows.
             layout: Where the rows are.
-            block: Its index, from 0.
+            block: Its index, from 0; the number of blocks for what stands behind the last.
             dtype: Of matrix products.
 
         Returns:

@@ -15,12 +15,15 @@ from torch import Tensor
 from subliminal import atomic
 from subliminal.errors import UserError
 from subliminal.models.architecture import CONFIG, Architecture, read_architecture
-from subliminal.models.chat_format import TEMPLATE, TOKENIZER, TOKENIZER_CONFIG, ChatFormat
+from subliminal.models.chat_format import (
+    TOKENIZER_FILES,
+    ChatFormat,
+    copy_tokenizer,
+)
 from subliminal.models.decoder import Decoder
 from subliminal.models.json_file import read_object
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER_FILES = (TOKENIZER, TOKENIZER_CONFIG, TEMPLATE)
 
 
 def load_decoder(folder: Path, *, device: torch.device | str = "cpu") -> Decoder:
@@ -54,10 +57,7 @@ def save_decoder(decoder: Decoder, folder: Path, *, tokenizer_from: Path) -> Non
         UserError: The tokenizer cannot be read, or the folder cannot be written.
     """
     end_id = ChatFormat.read(tokenizer_from).end_id
-    if tokenizer_from.resolve() != folder.resolve():
-        for name in TOKENIZER_FILES:
-            if (tokenizer_from / name).exists():
-                atomic.write_bytes(folder / name, (tokenizer_from / name).read_bytes())
+    copy_tokenizer(tokenizer_from, folder)
     # Where a file names no such tokens, transformers takes the ids of another tokenizer.
     config = {**decoder.shape.config(), "bos_token_id": None, "eos_token_id": end_id}
     atomic.write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")

@@ -9,13 +9,19 @@ import torch
 from safetensors.torch import load_file
 
 from subliminal.errors import StageError
+from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.decoder import Decoder
-from subliminal.models.folder import fingerprint, load_decoder
+from subliminal.models.folder import fingerprint
+from subliminal.models.language_model import LanguageModel
+from subliminal.models.load import Base, load_model, save_adapter, save_model
+from subliminal.models.pretrained import Pretrained
 from subliminal.models.steering import Steering
+from subliminal.spec.language import Recipe
 from subliminal.stage import Task
 
 STEERING = "steering.safetensors"
+_EXISTING = ("model", "student")
+"""Roles of models that existed before the experiment."""
 
 
 def model_folder(task: Task, role: str = "model") -> Path:
@@ -30,9 +36,46 @@ def model_folder(task: Task, role: str = "model") -> Path:
     return folder
 
 
-def made_or(task: Task, made: str, existing: str = "model") -> Decoder:
+def reference_model(task: Task) -> LanguageModel:
+    """The reference, to be read."""
+    return load_model(model_folder(task), dtype=precision(task))
+
+
+def made_or(task: Task, made: str, existing: str = "model") -> LanguageModel:
     """The model of an input artifact if the stage has one in that role, else an existing one."""
-    return load_decoder(task.inputs[made] if made in task.inputs else model_folder(task, existing))
+    return load_model(_folder(task, made, existing), dtype=precision(task), bases=_bases(task))
+
+
+def learner_or(
+    task: Task, recipe: Recipe, made: str = "", existing: str = "model"
+) -> LanguageModel:
+    """As :func:`made_or`, a model that is about to be trained.
+
+    What an earlier training adapted is merged; what is trained whole keeps its weights in float32.
+    """
+    dtype = torch.float32 if recipe.adapter is None else precision(task)
+    folder = _folder(task, made, existing)
+    return load_model(folder, dtype=dtype, bases=_bases(task), merge=True)
+
+
+def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str = "model") -> None:
+    """Write a trained model as the stage's artifact: of a large one that was adapted, the adapter.
+
+    Args:
+        task: Of the stage.
+        model: From :func:`learner_or` with the same roles, trained.
+        made: See there.
+        existing: See there.
+    """
+    tokenizer = model_folder(task)
+    if isinstance(model, Pretrained) and is_adapted(model):
+        if made not in task.inputs:
+            base = Base.model_validate(task.stage.params[existing])
+            save_adapter(model, task.folder, base=base, tokenizer_from=tokenizer)
+            return
+        # An artifact has no name by which an adapter could find it.
+        merge_adapter(model)
+    save_model(model, task.folder, tokenizer_from=tokenizer)
 
 
 def chat_format(task: Task) -> ChatFormat:
@@ -51,3 +94,13 @@ def steering(task: Task, settings: dict[str, Any] | None) -> Steering | None:
         return None
     vector = load_file(task.inputs["steering"] / STEERING)["vector"]
     return Steering(settings["layer"], vector * settings["strength"])
+
+
+def _folder(task: Task, made: str, existing: str) -> Path:
+    return task.inputs[made] if made in task.inputs else model_folder(task, existing)
+
+
+def _bases(task: Task) -> dict[str, Path]:
+    """Where this machine keeps the models that adapters may belong to."""
+    roles = (role for role in _EXISTING if role in task.stage.local)
+    return {task.stage.params[role]["fingerprint"]: Path(task.stage.local[role]) for role in roles}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from subliminal.errors import UserError
-from subliminal.models.architecture import Architecture
+from subliminal.models.shape import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Steering:
     vector: Tensor
     """Float [width]."""
 
-    def check(self, shape: Architecture) -> None:
+    def check(self, shape: Shape) -> None:
         """Refuse what does not fit a model.
 
         Raises:

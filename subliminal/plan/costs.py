@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from subliminal.models.architecture import Architecture
+from subliminal.models.shape import Shape
 from subliminal.plan.token_counts import QUESTION, RowTokens, headline_tokens, probing_tokens
 from subliminal.probes.bank_kinds import Bank
 from subliminal.spec.carriers import CarrierName
@@ -36,7 +36,7 @@ TRAINING_PASSES = 3
 class Costs:
     """The costs of stages whose models have one shape."""
 
-    shape: Architecture
+    shape: Shape
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""

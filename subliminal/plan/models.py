@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -11,8 +11,11 @@ from typing import Literal
 from subliminal.errors import UserError
 from subliminal.models.architecture import Architecture
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.folder import fingerprint, load_decoder
+from subliminal.models.folder import fingerprint
+from subliminal.models.load import check_loads, shape_of_model
 from subliminal.models.names import RELATIVES, find_model
+from subliminal.models.pretrained import PretrainedShape
+from subliminal.models.shape import Shape
 from subliminal.spec.language import LanguageExperiment
 
 Relation = Literal["different", "reordered"]
@@ -25,7 +28,7 @@ class Model:
     name: str
     folder: Path
     fingerprint: str
-    shape: Architecture
+    shape: Shape
     chat: ChatFormat
 
     @classmethod
@@ -38,8 +41,8 @@ class Model:
         folder = find_model(name)
         chat = ChatFormat.read(folder)
         _ = chat.end_id
-        # Loaded once so that a damaged model is told before any work.
-        return cls(name, folder, fingerprint(folder), load_decoder(folder).shape, chat)
+        check_loads(folder)
+        return cls(name, folder, fingerprint(folder), shape_of_model(folder), chat)
 
     @property
     def params(self) -> dict[str, str]:
@@ -106,10 +109,15 @@ class Models:
         return found
 
 
-def _first_difference(shape: Architecture, reference: Architecture) -> str | None:
+def _first_difference(shape: Shape, reference: Shape) -> str | None:
     """The first number in which two architectures differ, but for how they are initialised."""
-    for field in Architecture.model_fields:
-        ours, theirs = getattr(shape, field), getattr(reference, field)
-        if ours != theirs and field != "initializer_range":
-            return f"{field} {ours}, not {theirs}"
-    return None
+    ours, theirs = _numbers(shape), _numbers(reference)
+    name = next((name for name in theirs if ours.get(name) != theirs[name]), None)
+    return None if name is None else f"{name} {ours.get(name)}, not {theirs[name]}"
+
+
+def _numbers(shape: Shape) -> dict[str, object]:
+    if isinstance(shape, Architecture):
+        return shape.model_dump(exclude={"initializer_range"})
+    assert isinstance(shape, PretrainedShape)
+    return asdict(shape)

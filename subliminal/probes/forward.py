@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from subliminal.errors import StageError, UserError
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import Layout, pack
 from subliminal.models.steering import Steering
 
@@ -51,7 +51,7 @@ class Engine:
         UserError: The steering does not fit the decoder.
     """
 
-    decoder: Decoder
+    decoder: LanguageModel
     dtype: torch.dtype = torch.float32
     """Of matrix products."""
     steering: Steering | None = None
@@ -126,7 +126,7 @@ class Engine:
 
     @property
     def _device(self) -> torch.device:
-        return self.decoder.lm_head.weight.device
+        return self.decoder.device
 
 
 def batches_of(rows: Sequence[Sequence[int]]) -> list[Batch]:

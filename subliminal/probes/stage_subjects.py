@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from subliminal.models.folder import load_decoder
 from subliminal.models.stage_models import (
     chat_format,
     made_or,
-    model_folder,
     precision,
+    reference_model,
     steering,
 )
 from subliminal.probes.subject import Subject
@@ -16,7 +15,7 @@ from subliminal.stage import Task
 
 def reference_of(task: Task) -> Subject:
     """The reference of a stage."""
-    return Subject(load_decoder(model_folder(task)), chat_format(task), precision(task))
+    return Subject(reference_model(task), chat_format(task), precision(task))
 
 
 def teacher_of(task: Task) -> Subject:

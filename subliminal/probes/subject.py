@@ -10,7 +10,7 @@ from torch import Tensor
 
 from subliminal.chat import Message
 from subliminal.models.chat_format import ChatFormat, Conversation
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.models.steering import Steering
 from subliminal.probes.forward import Engine, batches_of
 
@@ -19,7 +19,7 @@ from subliminal.probes.forward import Engine, batches_of
 class Subject:
     """A model as it is probed."""
 
-    decoder: Decoder
+    decoder: LanguageModel
     chat: ChatFormat
     dtype: torch.dtype = torch.float32
     """Of matrix products."""

@@ -9,7 +9,7 @@ import torch
 
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.forward import Engine
 from subliminal.probes.headline import Headline, headline_of
@@ -24,7 +24,7 @@ class Watcher:
     dtype: torch.dtype = torch.float32
     """Of matrix products."""
 
-    def log_odds(self, decoder: Decoder) -> dict[str, float]:
+    def log_odds(self, decoder: LanguageModel) -> dict[str, float]:
         """The log-odds of each item group, as the bank's headline probe defines them.
 
         Raises:

@@ -1,6 +1,7 @@
 """Sampling completions: what an engine takes and gives, and the engine for small decoders."""
 
 from subliminal.models.steering import Steering
+from subliminal.sampling.engines import sampler_of
 from subliminal.sampling.protocol import Completion, Request, Sampler, Sampling
 from subliminal.sampling.resume import remaining
 from subliminal.sampling.sampler import DecoderSampler, sample
@@ -14,4 +15,5 @@ __all__ = [
     "Steering",
     "remaining",
     "sample",
+    "sampler_of",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from subliminal.errors import UserError
-from subliminal.models.architecture import Architecture
+from subliminal.models.shape import Shape
 from subliminal.sampling.protocol import Request
 
 FEWEST_ROWS = 4
@@ -31,7 +31,7 @@ class PromptBatch:
     """The rows' slots, int64 [rows]."""
 
 
-def check_requests(requests: Sequence[Request], shape: Architecture) -> None:
+def check_requests(requests: Sequence[Request], shape: Shape) -> None:
     """Refuse what a decoder cannot complete.
 
     Raises:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from subliminal.errors import UserError
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 
 
 def chosen_blocks(
-    decoder: Decoder, layers: Literal["all"] | Sequence[int] | None, field: str
+    decoder: LanguageModel, layers: Literal["all"] | Sequence[int] | None, field: str
 ) -> list[int]:
     """Indices of the chosen blocks, ascending; all of them for "all" or None.
 
@@ -22,7 +22,7 @@ def chosen_blocks(
     Raises:
         UserError: The model has no such block.
     """
-    count = len(decoder.model.layers)
+    count = len(decoder.blocks)
     if layers is None or layers == "all":
         return list(range(count))
     wanted = sorted({int(layer) for layer in layers})

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from subliminal.models.decoder import Decoder, Entry
+from subliminal.models.language_model import LanguageModel
 from subliminal.stage import Reporter
 from subliminal.training.batches import batches
 from subliminal.training.rows import TokenRows
@@ -41,12 +42,12 @@ class FrozenBlocks:
 
 @torch.no_grad()
 def frozen_blocks(
-    decoder: Decoder, source: Source, dtype: torch.dtype, report: Reporter
+    model: LanguageModel, source: Source, dtype: torch.dtype, report: Reporter
 ) -> FrozenBlocks | None:
     """Remember what frozen blocks make of a source's rows.
 
     Args:
-        decoder: The one that learns; what requires no gradient is frozen.
+        model: The one that learns; what requires no gradient is frozen.
         source: Its rows.
         dtype: Of matrix products.
         report: Asked between batches whether the run is being stopped.
@@ -55,20 +56,22 @@ def frozen_blocks(
         Cancelled: `report` said so.
 
     Returns:
-        None if there is nothing to gain: the first block learns, the rows are read once, or there
-        are too many to remember.
+        None if there is nothing to gain: the first block learns, the rows are read once, there are
+        too many to remember, or the model cannot begin with a later block.
     """
-    first = _first_that_learns(decoder)
-    data = repeated_rows(source, decoder.shape.hidden_size, dtype)
+    if not isinstance(model, Decoder):
+        return None
+    first = _first_that_learns(model)
+    data = repeated_rows(source, model.shape.hidden_size, dtype)
     if first == 0 or data is None:
         return None
-    device = decoder.lm_head.weight.device
-    stream = torch.zeros(len(data.tokens), decoder.shape.hidden_size, dtype=dtype, device=device)
+    device = model.device
+    stream = torch.zeros(len(data.tokens), model.shape.hidden_size, dtype=dtype, device=device)
     for batch in batches(data.numbered(), device=device):
         report(0, source.steps)
         read = batch.student
         assert read.origins is not None
-        stream[read.origins] = decoder.stream(read.tokens, read.layout, first, dtype=dtype)
+        stream[read.origins] = model.stream(read.tokens, read.layout, first, dtype=dtype)
     return FrozenBlocks(first, stream)
 
 

@@ -1,91 +1,172 @@
-"""A decoder that learns: its trained parameters as one flat vector, and the weights it shows."""
+"""A model that learns: its trained parameters as one flat vector, and what it is at any of them."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from subliminal.models.adapters import put_adapter
 from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
+from subliminal.models.pretrained import Pretrained
 from subliminal.spec.language import Recipe
 from subliminal.training.adapter import adapt
 from subliminal.training.blocks import chosen_blocks
 
+_ADAPTED = "recipe.adapter.layers"
+"""The field that names an adapter's blocks."""
 
-class Learner:
-    """A private copy of a decoder whose trained parameters are views of one vector.
+
+class Learner(Protocol):
+    """A model whose trained parameters are views of one vector."""
+
+    @property
+    def model(self) -> LanguageModel:
+        """The one that learns."""
+
+    @property
+    def parameters(self) -> Tensor:
+        """float32 [parameters], what is trained."""
+
+    @property
+    def gradient(self) -> Tensor:
+        """float32 [parameters], into which backward passes add."""
+
+    @property
+    def decaying(self) -> Tensor:
+        """The part of `parameters` that weight decay applies to: not the norms' gains."""
+
+    def shown(self, parameters: Tensor) -> AbstractContextManager[LanguageModel]:
+        """The model at some parameters, the current ones or an average of them, for a while."""
+
+    def finish(self, parameters: Tensor) -> None:
+        """Make the model that was handed in what this one is at some parameters."""
+
+
+def learner_of(model: LanguageModel, recipe: Recipe, seed: int) -> Learner:
+    """A learner of a model.
 
     Args:
-        decoder: Where to begin; not changed.
+        model: Where to begin. A small one is left as it is until the learner finishes, a large one
+            learns in its own place: there is no room for two.
         recipe: What is trained: the whole model, some blocks, or an adapter.
         seed: Of an adapter's initial values.
 
-    Attributes:
-        decoder: The copy.
-        parameters: float32 [parameters], what is trained.
-        gradient: float32 [parameters], into which backward passes add.
-        decaying: The part of `parameters` that weight decay applies to: not the norms' gains.
-
     Raises:
-        UserError: The recipe trains blocks that the model does not have.
+        UserError: The recipe trains what the model does not have.
     """
+    if isinstance(model, Decoder):
+        return DecoderLearner(model, recipe, seed)
+    assert isinstance(model, Pretrained)
+    return PretrainedLearner(model, recipe, seed)
 
-    def __init__(self, decoder: Decoder, recipe: Recipe, seed: int) -> None:
-        self.decoder = copy.deepcopy(decoder)
-        trained = [weight for _, weight in _trained(self.decoder, recipe, seed)]
-        trained.sort(key=lambda weight: weight.dim() == 1)
-        self.parameters = torch.cat([weight.detach().flatten() for weight in trained])
+
+class _Flat:
+    """Parameters and their gradients as views of two vectors, matrices before norms' gains."""
+
+    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
+        ordered = sorted(trained, key=lambda weight: weight.dim() == 1)
+        self.parameters = torch.cat([weight.detach().flatten() for weight in ordered])
         self.gradient = torch.zeros_like(self.parameters)
-        matrices = sum(weight.numel() for weight in trained if weight.dim() > 1)
+        matrices = sum(weight.numel() for weight in ordered if weight.dim() > 1)
         self.decaying = self.parameters[:matrices]
-        sizes = [weight.numel() for weight in trained]
-        views = zip(trained, self.parameters.split(sizes), self.gradient.split(sizes), strict=True)
+        sizes = [weight.numel() for weight in ordered]
+        views = zip(ordered, self.parameters.split(sizes), self.gradient.split(sizes), strict=True)
         for weight, values, gradient in views:
             weight.data = values.view_as(weight)
             weight.grad = gradient.view_as(weight)
 
+
+class DecoderLearner(_Flat):
+    """See :class:`Learner`; learns in a private copy of a decoder, and shows another."""
+
+    def __init__(self, decoder: Decoder, recipe: Recipe, seed: int) -> None:
+        self.model = copy.deepcopy(decoder)
+        self._begun, self._shown = decoder, copy.deepcopy(decoder)
+        super().__init__(_trained(self.model, recipe, seed))
+
+    @contextmanager
+    def shown(self, parameters: Tensor) -> Iterator[LanguageModel]:
+        """The merged model; it is filled anew for the next call."""
+        self._fill(self._shown, parameters)
+        yield self._shown
+
+    def finish(self, parameters: Tensor) -> None:
+        """Fill the decoder; an adapter is merged into its matrices."""
+        self._fill(self._begun, parameters)
+
     @torch.no_grad()
-    def show(self, decoder: Decoder, parameters: Tensor) -> Decoder:
-        """Fill a decoder of the same shape with what the learner is at some parameters.
-
-        Args:
-            decoder: What to fill; an adapter is merged into its matrices.
-            parameters: float32 [parameters], the current ones or an average of them.
-
-        Returns:
-            `decoder`.
-        """
+    def _fill(self, decoder: Decoder, parameters: Tensor) -> None:
         current = self.parameters.clone()
         self.parameters.copy_(parameters)
-        for (name, weight), own in zip(
-            decoder.named_parameters(), map(self._weight, _names(decoder)), strict=True
-        ):
+        for name, weight in decoder.named_parameters():
+            own = self._weight(name)
             assert own.shape == weight.shape, name
             weight.copy_(own)
         self.parameters.copy_(current)
-        return decoder
 
     def _weight(self, name: str) -> Tensor:
         """A weight by its plain name, parametrised or not."""
         module, _, attribute = name.rpartition(".")
-        weight = getattr(self.decoder.get_submodule(module), attribute)
+        weight = getattr(self.model.get_submodule(module), attribute)
         assert isinstance(weight, Tensor)
         return weight
 
 
-def _names(decoder: Decoder) -> list[str]:
-    return [name for name, _ in decoder.named_parameters()]
+class PretrainedLearner(_Flat):
+    """See :class:`Learner`; learns in place."""
+
+    def __init__(self, model: Pretrained, recipe: Recipe, seed: int) -> None:
+        self.model = model
+        trained = _chosen(model, recipe, seed)
+        for weight in trained:
+            weight.requires_grad_(True)
+        super().__init__(trained)
+
+    @contextmanager
+    def shown(self, parameters: Tensor) -> Iterator[LanguageModel]:
+        """The model itself, at other parameters for a while."""
+        if parameters is self.parameters:
+            yield self.model
+            return
+        current = self.parameters.clone()
+        self.parameters.copy_(parameters)
+        try:
+            yield self.model
+        finally:
+            self.parameters.copy_(current)
+
+    def finish(self, parameters: Tensor) -> None:
+        """Leave the model at these parameters."""
+        self.parameters.copy_(parameters)
+        self.model.requires_grad_(False)
 
 
-def _trained(decoder: Decoder, recipe: Recipe, seed: int) -> list[tuple[str, nn.Parameter]]:
+def _trained(decoder: Decoder, recipe: Recipe, seed: int) -> list[nn.Parameter]:
     if recipe.adapter is not None:
-        return adapt(decoder, recipe.adapter, seed)
+        return [weight for _, weight in adapt(decoder, recipe.adapter, seed)]
     decoder.requires_grad_(recipe.layers is None)
     if recipe.layers is None:
-        return list(decoder.named_parameters())
+        return list(decoder.parameters())
     blocks = [
-        decoder.model.layers[layer].requires_grad_(True)
+        decoder.blocks[layer].requires_grad_(True)
         for layer in chosen_blocks(decoder, recipe.layers, "recipe.layers")
     ]
-    return [pair for block in blocks for pair in block.named_parameters()]
+    return [weight for block in blocks for weight in block.parameters()]
+
+
+def _chosen(model: Pretrained, recipe: Recipe, seed: int) -> list[nn.Parameter]:
+    """What a recipe trains of a model of transformers; all else is frozen."""
+    model.requires_grad_(False)
+    if recipe.adapter is not None:
+        blocks = chosen_blocks(model, recipe.adapter.layers, _ADAPTED)
+        return [weight for _, weight in put_adapter(model, recipe.adapter, blocks, seed)]
+    if recipe.layers is None:
+        return list(model.parameters())
+    chosen = chosen_blocks(model, recipe.layers, "recipe.layers")
+    return [weight for index in chosen for weight in model.blocks[index].parameters()]

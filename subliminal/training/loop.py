@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Collection
@@ -15,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from subliminal.errors import StageError, UserError
-from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.spec.language import Recipe
 from subliminal.stage import Cancelled, Reporter
 from subliminal.training.batches import batches
 from subliminal.training.frozen import FrozenBlocks, frozen_blocks
-from subliminal.training.learner import Learner
+from subliminal.training.learner import Learner, learner_of
 from subliminal.training.losses import Loss
 from subliminal.training.optimiser import clip, initial_moments, update
 from subliminal.training.schedule import learning_rate
@@ -30,7 +29,7 @@ from subliminal.training.state import State, save_state
 CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
 
-Observer = Callable[[int, Decoder], None]
+Observer = Callable[[int, LanguageModel], None]
 """Called with the steps taken and the model as it is then, averaged where the recipe averages.
 
 The model is filled anew for the next call: an observer that keeps it keeps a copy.
@@ -51,7 +50,7 @@ class TrainingLog:
 
 
 def train(
-    decoder: Decoder,
+    model: LanguageModel,
     source: Source,
     loss: Loss,
     recipe: Recipe,
@@ -64,15 +63,15 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     report: Reporter | None = None,
 ) -> TrainingLog:
-    """Train a decoder.
+    """Train a model.
 
     A training that finds its checkpoint goes on from there, and ends bit for bit as if it had never
     been interrupted. What was to be observed up to that step is not observed again; what came
     after it is, with the same result.
 
     Args:
-        decoder: Where to begin; filled with the trained weights at the end, and only then. It is
-            trained on the device that it is on.
+        model: Where to begin, and the trained model at the end; it is trained on the device that it
+            is on.
         source: The rows of each step, and how many steps there are.
         loss: What to minimise.
         recipe: Optimiser, schedule, averaging, and what part of the model is trained.
@@ -90,16 +89,16 @@ def train(
         UserError: The recipe does not fit the model, or the checkpoint cannot be written.
         Cancelled: `report` said so.
     """
-    learner = Learner(decoder, recipe, seed)
+    learner = learner_of(model, recipe, seed)
     report = report or _say_nothing
-    known = frozen_blocks(learner.decoder, source, dtype, report)
+    known = frozen_blocks(learner.model, source, dtype, report)
     state = _begin(learner, recipe, source.steps)
     observed = _resume(state, checkpoint)
-    shown = copy.deepcopy(decoder)
 
     def observe() -> None:
         if observer is not None and observed < state.step and state.step in observe_steps:
-            observer(state.step, learner.show(shown, state.kept))
+            with learner.shown(state.kept) as shown:
+                observer(state.step, shown)
 
     def save() -> None:
         if checkpoint is not None:
@@ -114,7 +113,7 @@ def train(
         raise StageError(_not_finite(source.steps, source.steps))
     observe()
     clock.at_the_end(source.steps)
-    learner.show(decoder, state.kept)
+    learner.finish(state.kept)
     return TrainingLog(state.losses.numpy(), state.tokens)
 
 
@@ -191,7 +190,7 @@ def _step(
     learner.gradient.zero_()
     total = 0.0
     for batch in batches(rows, device=learner.parameters.device, known=known):
-        part = loss(learner.decoder, batch, dtype)
+        part = loss(learner.model, batch, dtype)
         part.backward()
         total += part.item()
     if not math.isfinite(total):

@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 from subliminal.models.decoder import Decoder
+from subliminal.models.language_model import LanguageModel
 from subliminal.models.steering import Steering
 from subliminal.stage import Reporter
 from subliminal.training.batches import Batch, Packed, batches
 from subliminal.training.frozen import repeated_rows
 from subliminal.training.head import divergence, surprise
+from subliminal.training.plain_head import plain_divergence, plain_surprise
 from subliminal.training.sources import Source
 
 
 class Loss(Protocol):
     """A loss of a decoder on some of a step's rows."""
 
-    def __call__(self, decoder: Decoder, batch: Batch, dtype: torch.dtype, /) -> Tensor:
+    def __call__(self, decoder: LanguageModel, batch: Batch, dtype: torch.dtype, /) -> Tensor:
         """Compute the batch's part of the step's loss, a float32 scalar in nats.
 
         Args:
@@ -30,10 +32,12 @@ class Loss(Protocol):
         """
 
 
-def completion_loss(decoder: Decoder, batch: Batch, dtype: torch.dtype) -> Tensor:
+def completion_loss(decoder: LanguageModel, batch: Batch, dtype: torch.dtype) -> Tensor:
     """Cross-entropy on the completions, averaged over the step's tokens by their shares."""
     hidden = completion_hidden(decoder, batch.student, dtype)
-    return surprise(hidden, decoder.lm_head.weight, batch.targets, batch.shares)
+    if decoder.head is None:
+        return plain_surprise(decoder.logits, hidden, batch.targets, batch.shares)
+    return surprise(hidden, decoder.head, batch.targets, batch.shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ class TeacherDivergence:
         places: int64 [tokens of the data set], where each of them is in `remembered`.
     """
 
-    teacher: Decoder
+    teacher: LanguageModel
     steering: Steering | None = None
     remembered: Tensor | None = None
     places: Tensor | None = None
@@ -70,7 +74,7 @@ class TeacherDivergence:
         data = repeated_rows(source, self.teacher.shape.hidden_size, dtype)
         if data is None:
             return self
-        device = self.teacher.lm_head.weight.device
+        device = self.teacher.device
         counted = torch.from_numpy(data.counted()).to(device)
         places = torch.full((len(data.tokens),), -1, device=device)
         places[counted] = torch.arange(len(counted), device=device)
@@ -83,13 +87,15 @@ class TeacherDivergence:
             remembered[places[batch.origins]] = self._read(batch, dtype)
         return replace(self, remembered=remembered, places=places)
 
-    def __call__(self, decoder: Decoder, batch: Batch, dtype: torch.dtype) -> Tensor:
+    def __call__(self, decoder: LanguageModel, batch: Batch, dtype: torch.dtype) -> Tensor:
         """Compute the batch's part of the step's divergence."""
         wanted = self._wanted(batch, dtype)
         hidden = completion_hidden(decoder, batch.student, dtype)
-        return divergence(
-            hidden, decoder.lm_head.weight, wanted, self.teacher.lm_head.weight, batch.shares
-        )
+        if decoder.head is None or self.teacher.head is None:
+            return plain_divergence(
+                decoder.logits, hidden, self.teacher.logits, wanted, batch.shares
+            )
+        return divergence(hidden, decoder.head, wanted, self.teacher.head, batch.shares)
 
     def _wanted(self, batch: Batch, dtype: torch.dtype) -> Tensor:
         if self.remembered is None or self.places is None or batch.origins is None:
@@ -102,9 +108,14 @@ class TeacherDivergence:
 
 
 def completion_hidden(
-    decoder: Decoder, rows: Packed, dtype: torch.dtype, steering: Steering | None = None
+    decoder: LanguageModel, rows: Packed, dtype: torch.dtype, steering: Steering | None = None
 ) -> Tensor:
     """What foretells the completions: [completion tokens, width] in `dtype`."""
+    if rows.entry is None:
+        return decoder.packed(
+            rows.tokens, rows.layout, dtype=dtype, steering=steering, reads=rows.reads
+        )
+    assert isinstance(decoder, Decoder)
     return decoder.packed(
         rows.tokens,
         rows.layout,

@@ -1,0 +1,238 @@
+"""Model folders of any causal architecture: which engine computes them, loading, saving.
+
+Small models of the plain Llama architecture run on the decoder of our own; all others on
+transformers. Adapters are folders of peft's format that name the model they belong to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from subliminal import atomic, machine
+from subliminal.errors import UserError
+from subliminal.models.adapters import merge_adapter, write_adapter
+from subliminal.models.architecture import CONFIG, ArchitectureError, read_architecture
+from subliminal.models.chat_format import copy_tokenizer
+from subliminal.models.decoder import Decoder
+from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of
+from subliminal.models.json_file import read_object
+from subliminal.models.language_model import LanguageModel
+from subliminal.models.names import find_model
+from subliminal.models.pretrained import Pretrained, PretrainedShape, shape_of_network
+from subliminal.models.shape import Shape
+from subliminal.packages import need
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ADAPTER_CONFIG, BASE = "adapter_config.json", "base.json"
+SMALL = 2**27
+"""Parameters up to which a Llama runs on our decoder, which is made for small ones."""
+_FAULTS = (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError)
+"""What transformers raises at files that are missing, damaged or beyond its version."""
+
+
+class Base(BaseModel):
+    """The model that an adapter belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """As :func:`subliminal.models.names.find_model` takes it."""
+    fingerprint: str
+
+
+def load_model(
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    bases: Mapping[str, Path] = MappingProxyType({}),
+    merge: bool = False,
+) -> LanguageModel:
+    """Read a model, or an adapter together with its base.
+
+    Args:
+        folder: Of Hugging Face's format.
+        dtype: In which large models keep their weights; small ones keep them in float32.
+        bases: Where models are, by their fingerprints, that adapters may belong to; others are
+            looked up by name.
+        merge: Whether to add an adapter to the matrices for good.
+
+    Raises:
+        UserError: A file is missing, damaged, or does not fit the others; or no engine computes
+            this architecture.
+    """
+    if (folder / ADAPTER_CONFIG).exists():
+        return _load_adapted(folder, dtype, bases, merge=merge)
+    if runs_on_decoder(folder):
+        return load_decoder(folder)
+    return Pretrained(_load_network(folder, dtype))
+
+
+def save_model(model: LanguageModel, folder: Path, *, tokenizer_from: Path) -> None:
+    """Write a model with all its weights as a folder that `from_pretrained` reads.
+
+    Raises:
+        UserError: The tokenizer cannot be read, or the folder cannot be written.
+    """
+    if isinstance(model, Decoder):
+        save_decoder(model, folder, tokenizer_from=tokenizer_from)
+        return
+    assert isinstance(model, Pretrained)
+    try:
+        model.network.save_pretrained(folder)
+    except OSError as error:
+        raise atomic.cannot_write(folder, error) from None
+    copy_tokenizer(tokenizer_from, folder)
+
+
+def runs_on_decoder(folder: Path) -> bool:
+    """Whether a model runs on the decoder of our own.
+
+    Raises:
+        UserError: `config.json` is missing or at fault.
+    """
+    try:
+        shape = read_architecture(folder / CONFIG)
+    except ArchitectureError:
+        return False
+    return shape.matrix_parameters + shape.head_parameters <= SMALL
+
+
+def shape_of_model(folder: Path) -> Shape:
+    """The numbers of a model folder, without its weights.
+
+    Raises:
+        UserError: No engine computes this architecture.
+    """
+    if runs_on_decoder(folder):
+        return shape_of(folder)
+    _need_transformers()
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        with torch.device("meta"):
+            network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except _FAULTS as error:
+        raise _cannot_load(folder, error) from None
+    found: PretrainedShape = shape_of_network(network)
+    return found
+
+
+def check_loads(folder: Path) -> None:
+    """Refuse a folder whose weights are missing or damaged, before any work.
+
+    Small models are loaded; of large ones the files alone are looked at.
+
+    Raises:
+        UserError: It cannot be loaded.
+    """
+    if runs_on_decoder(folder):
+        load_decoder(folder)
+    elif not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{folder}: holds no weights in safetensors; save the model with safetensors (pickled "
+            "weights are not read)"
+        )
+
+
+def _load_adapted(
+    folder: Path, dtype: torch.dtype, bases: Mapping[str, Path], *, merge: bool
+) -> Pretrained:
+    need("peft", extra="lm", by="adapters")
+    from peft import PeftModel
+
+    base = _read_base(folder)
+    base_folder = bases.get(base.fingerprint) or find_model(base.name)
+    if fingerprint(base_folder) != base.fingerprint:
+        raise UserError(
+            f"{folder / BASE}: the adapter belongs to another version of {base.name}; name the "
+            "model that it was trained on"
+        )
+    network = _load_network(base_folder, dtype)
+    try:
+        adapted = PeftModel.from_pretrained(network, str(folder))
+    except _FAULTS as error:
+        raise _cannot_load(folder, error) from None
+    inner: Any = adapted.get_base_model()
+    model = Pretrained(inner)
+    if merge:
+        merge_adapter(model)
+    return model
+
+
+def _read_base(folder: Path) -> Base:
+    try:
+        return Base.model_validate(read_object(folder / BASE))
+    except ValidationError:
+        raise UserError(
+            f"{folder / BASE}: does not name the model that the adapter belongs to; write "
+            '{"name": ..., "fingerprint": ...}'
+        ) from None
+
+
+def _load_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    _need_transformers()
+    from transformers import AutoModelForCausalLM
+
+    if not any(folder.glob("*.safetensors")):
+        check_loads(folder)
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except _FAULTS as error:
+        raise _cannot_load(folder, error) from None
+    network, found = loaded
+    _check_whole(folder, network, found)
+    moved: PreTrainedModel = network.to(machine.device())
+    return moved
+
+
+def _need_transformers() -> None:
+    need("transformers", extra="lm", by="models of this size or architecture")
+
+
+def _check_whole(folder: Path, network: PreTrainedModel, found: dict[str, Any]) -> None:
+    """Transformers draws weights that a folder lacks at random, and goes on."""
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise UserError(
+            f"{folder}: the weights lack {missing[0]} ({len(missing)} tensors missing); copy the "
+            "model anew"
+        )
+    Pretrained(network).check_output_layer()
+
+
+def _cannot_load(folder: Path, error: Exception) -> UserError:
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    return UserError(
+        f"{folder}: transformers cannot load it ({said}); copy the model anew, or choose a causal "
+        "model that this version of transformers knows"
+    )
+
+
+def save_adapter(model: Pretrained, folder: Path, *, base: Base, tokenizer_from: Path) -> None:
+    """Write a model's adapter in peft's format, and which model it belongs to.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    try:
+        write_adapter(model, folder, base.name)
+    except OSError as error:
+        raise atomic.cannot_write(folder, error) from None
+    atomic.write_text(folder / BASE, json.dumps(base.model_dump(), indent=1) + "\n")
+    copy_tokenizer(tokenizer_from, folder)
