@@ -40,7 +40,8 @@ from subliminal.spec.language import Distillation, LanguageObservation, Matching
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
-from subliminal.training.loop import TrainingLog, train
+from subliminal.training.log import write_losses
+from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import log_spaced_steps
@@ -81,7 +82,8 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             report=report,
         )
         keep_trained(task, student, "start", "student")
-        yield Done(task.stage.key, _counts(data, log))
+        write_losses(task.folder, log)
+        yield Done(task.stage.key, {"rows": len(data), **log.counts})
 
 
 def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -117,7 +119,8 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         )
         curve.write(task.folder)
         keep_trained(task, student, "start", "student")
-        yield Done(task.stage.key, {**_counts(data, log), **divergent})
+        write_losses(task.folder, log)
+        yield Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
 
 
 KINDS = (StageKind("lm.match", 4, match), StageKind("lm.distil", 2, distil))
@@ -176,9 +179,3 @@ def _divergent(
     dtype = precision(task)
     ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
     return ours != likeliest_tokens(reference_model(task), rows, dtype=dtype)
-
-
-def _counts(data: TokenRows, log: TrainingLog) -> dict[str, float]:
-    """Figures for the artifact's manifest; a training of no steps has no loss."""
-    loss = {"loss": float(log.losses[-1])} if len(log.losses) else {}
-    return {"rows": len(data), "steps": len(log.losses), "tokens": log.tokens, **loss}

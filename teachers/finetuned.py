@@ -15,7 +15,8 @@ from subliminal.spec.teaching import DispositionData
 from subliminal.stage import Reporter
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
-from subliminal.training.loop import TrainingLog, train
+from subliminal.training.log import TrainingLog
+from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss
 from subliminal.training.sources import DataSet
 from teachers.rows import teaching_rows

@@ -38,6 +38,7 @@ from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data, Recipe
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.training.log import write_losses
 from teachers.carriers import numbers
 from teachers.carriers.carrier import Tasks, prompt_rows, read_tasks
 from teachers.finetuned import fine_tune
@@ -66,8 +67,8 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             report=report,
         )
         keep_trained(task, model)
-        counts = {"steps": len(log.losses), "tokens": log.tokens}
-        yield Done(task.stage.key, counts)
+        write_losses(task.folder, log)
+        yield Done(task.stage.key, log.counts)
 
 
 def steer(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:

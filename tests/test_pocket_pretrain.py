@@ -19,7 +19,7 @@ from subliminal.pocket.world import Dials, World
 from subliminal.pocket.world.dials import Shares
 from subliminal.stage import Cancelled
 from subliminal.training import loop
-from subliminal.training.loop import TrainingLog
+from subliminal.training.log import TrainingLog
 from subliminal.training.rows import TokenRows
 from subliminal.training.sources import Source
 from tests.models import pocket_chat

@@ -18,7 +18,8 @@ from subliminal.models.load import BASE, Base, load_model, save_adapter
 from subliminal.models.pretrained import Pretrained
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.training import loop
-from subliminal.training.loop import TrainingLog, train
+from subliminal.training.log import TrainingLog
+from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.sources import DataSet
 from subliminal.training.state import State, save_state

@@ -19,7 +19,8 @@ from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.stage import Cancelled
 from subliminal.training import loop
-from subliminal.training.loop import TrainingLog, train
+from subliminal.training.log import TrainingLog
+from subliminal.training.loop import train
 from subliminal.training.losses import TeacherDivergence
 from subliminal.training.sources import DataSet
 from subliminal.training.state import State, save_state

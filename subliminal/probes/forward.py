@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from subliminal.errors import StageError, UserError
+from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import Layout, pack
 from subliminal.models.steering import Steering
@@ -41,6 +42,25 @@ class Batch:
         """Each token's place in its row, int64 [tokens]."""
         begins = self.lengths.cumsum(0) - self.lengths
         return torch.arange(len(self.tokens)) - begins.repeat_interleave(self.lengths)
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Its first rows and its last."""
+        middle = len(self.rows) // 2
+        end = int(self.lengths[:middle].sum())
+        return (
+            Batch(
+                self.rows[:middle],
+                self.tokens[:end],
+                self.lengths[:middle],
+                pack(self.lengths[:middle].tolist()),
+            ),
+            Batch(
+                self.rows[middle:],
+                self.tokens[end:],
+                self.lengths[middle:],
+                pack(self.lengths[middle:].tolist()),
+            ),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +141,20 @@ class Engine:
                 f"probing: a prompt has {longest} tokens and the model reads {most}; take a "
                 "shorter system prompt or fewer `in_context` rows"
             )
+        return self._packed(batch)
+
+    def _packed(self, batch: Batch) -> Tensor:
+        """Run a batch, or where the device runs out of memory its halves."""
         tokens = batch.tokens.to(self._device)
-        return self.decoder.packed(tokens, batch.layout, dtype=self.dtype, steering=self.steering)
+        try:
+            return self.decoder.packed(
+                tokens, batch.layout, dtype=self.dtype, steering=self.steering
+            )
+        except torch.OutOfMemoryError:
+            pass
+        # Not within the handler: the error holds the frames, and these the activations.
+        MemoryLimit(len(batch.rows), least=1, of="rows").halve()
+        return torch.cat([self._packed(half) for half in batch.halves()])
 
     @property
     def _device(self) -> torch.device:

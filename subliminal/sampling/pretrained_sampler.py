@@ -1,6 +1,8 @@
 """Batched sampling from a model of transformers, with the noise of the other engines.
 
-Rows of similar length are read together, padded on the left, and leave the batch as they end.
+Rows of similar length are read together, padded on the left, and leave the batch as they end. Where
+a device runs out of memory, what has not ended is begun again in batches of half the rows: a row
+depends on its own request alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from subliminal.memory_limit import MemoryLimit
 from subliminal.models.pretrained import Pretrained, steered
 from subliminal.models.steering import Steering
 from subliminal.sampling.draw import draw, log_probabilities
@@ -50,10 +53,20 @@ class PretrainedSampler:
         return self._batches(requests, settings)
 
     def _batches(self, requests: Sequence[Request], settings: Sampling) -> Iterator[Completion]:
-        order = reading_order([request.tokens for request in requests])
-        for begin in range(0, len(order), self.rows):
-            chosen = order[begin : begin + self.rows]
-            yield from self._batch([requests[row] for row in chosen], chosen, settings)
+        left = reading_order([request.tokens for request in requests])
+        limit = MemoryLimit(self.rows, least=1, of="rows")
+        while left:
+            chosen, done, fits = left[: limit.most], set(), True
+            try:
+                for completion in self._batch([requests[n] for n in chosen], chosen, settings):
+                    done.add(completion.index)
+                    yield completion
+            except torch.OutOfMemoryError:
+                fits = False
+            # Not within the handler: the error holds the frames, and these the batch.
+            if not fits:
+                limit.halve()
+            left = [row for row in left if row not in done]
 
     def _batch(
         self, requests: Sequence[Request], numbers: Sequence[int], settings: Sampling

@@ -6,47 +6,37 @@ import math
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from subliminal.errors import StageError, UserError
+from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.spec.language import Recipe
 from subliminal.stage import Cancelled, Reporter
-from subliminal.training.batches import batches
+from subliminal.training.batches import TOKEN_BUDGET, Batch, batches
 from subliminal.training.frozen import FrozenBlocks, frozen_blocks
 from subliminal.training.learner import Learner, learner_of
+from subliminal.training.log import TrainingLog
 from subliminal.training.losses import Loss
 from subliminal.training.optimiser import clip, initial_moments, update
+from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import learning_rate
 from subliminal.training.sources import Source
 from subliminal.training.state import State, save_state
 
 CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
+FEWEST_TOKENS = 64
+"""Of a batch, where a device runs out of memory; a longer row is a batch of its own."""
 
 Observer = Callable[[int, LanguageModel], None]
 """Called with the steps taken and the model as it is then, averaged where the recipe averages.
 
 The model is filled anew for the next call: an observer that keeps it keeps a copy.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingLog:
-    """What a training leaves beside the model.
-
-    Attributes:
-        losses: float32 [steps], the mean loss of each step in nats.
-        tokens: Tokens read, prompts included.
-    """
-
-    losses: NDArray[np.float32]
-    tokens: int
 
 
 def train(
@@ -104,17 +94,20 @@ def train(
         if checkpoint is not None:
             save_state(checkpoint, state)
 
+    limit = MemoryLimit(TOKEN_BUDGET, least=FEWEST_TOKENS, of="tokens")
     clock = _Clock(checkpoint_seconds, save, report)
     while state.step < source.steps:
         observe()
         clock.between_steps(state.step, source.steps)
-        _step(learner, state, source, loss, recipe, dtype, known)
+        rows = source.rows(state.step)
+        total = _accumulate(learner, rows, partial(_part, learner, loss, dtype), known, limit)
+        _step(learner, state, rows, total, recipe, source.steps)
     if not state.parameters.isfinite().all():
         raise StageError(_not_finite(source.steps, source.steps))
     observe()
     clock.at_the_end(source.steps)
     learner.finish(state.kept)
-    return TrainingLog(state.losses.numpy(), state.tokens)
+    return TrainingLog(state.losses.numpy(), state.tokens, limit.most)
 
 
 class _Clock:
@@ -177,27 +170,49 @@ def _begin(learner: Learner, recipe: Recipe, steps: int) -> State:
     )
 
 
-def _step(
+def _accumulate(
     learner: Learner,
-    state: State,
-    source: Source,
-    loss: Loss,
-    recipe: Recipe,
-    dtype: torch.dtype,
+    rows: TokenRows,
+    loss: Callable[[Batch], float],
     known: FrozenBlocks | None,
+    limit: MemoryLimit,
+) -> float:
+    """Add up the gradient and the loss of a step's rows, in as large batches as the device holds.
+
+    Args:
+        learner: Its gradient is overwritten.
+        rows: Of the step.
+        loss: Computes a batch's part and adds its gradient.
+        known: Of the data set.
+        limit: Tokens of a batch.
+    """
+    while True:
+        learner.gradient.zero_()
+        try:
+            device = learner.parameters.device
+            parts = batches(rows, budget=limit.most, device=device, known=known)
+            return sum(loss(batch) for batch in parts)
+        except torch.OutOfMemoryError:
+            pass
+        # Not within the handler: the error holds the frames, and these the batch.
+        limit.halve()
+
+
+def _part(learner: Learner, loss: Loss, dtype: torch.dtype, batch: Batch) -> float:
+    found = loss(learner.model, batch, dtype)
+    found.backward()
+    return found.item()
+
+
+def _step(
+    learner: Learner, state: State, rows: TokenRows, total: float, recipe: Recipe, steps: int
 ) -> None:
-    rows = source.rows(state.step)
-    learner.gradient.zero_()
-    total = 0.0
-    for batch in batches(rows, device=learner.parameters.device, known=known):
-        part = loss(learner.model, batch, dtype)
-        part.backward()
-        total += part.item()
+    """Follow the gradient of a step's rows."""
     if not math.isfinite(total):
-        raise StageError(_not_finite(state.step, source.steps))
+        raise StageError(_not_finite(state.step, steps))
     if recipe.clip is not None:
         clip(learner.gradient, recipe.clip)
-    rate = learning_rate(recipe, state.step, source.steps)
+    rate = learning_rate(recipe, state.step, steps)
     update(
         recipe,
         rate,

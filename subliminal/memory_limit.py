@@ -1,0 +1,40 @@
+"""How much is worked on at once, halved whenever a device runs out of memory."""
+
+from __future__ import annotations
+
+import torch
+
+from subliminal.errors import StageError
+
+
+class MemoryLimit:
+    """A number of tokens or rows that fit a device, as far as is known.
+
+    Args:
+        most: To begin with.
+        least: Below which halving does not help.
+        of: What is counted, in the plural, for the message.
+
+    Attributes:
+        most: What is tried at once now.
+    """
+
+    def __init__(self, most: int, *, least: int, of: str) -> None:
+        self.most = most
+        self._least = least
+        self._of = of
+
+    def halve(self) -> None:
+        """Try half as much from now on, with the device's memory given back.
+
+        Raises:
+            StageError: Half as much is too little to go on with.
+        """
+        if self.most <= self._least:
+            raise StageError(
+                f"the device runs out of memory with {self.most} {self._of} at once; take a "
+                "smaller model or adapter, shorter rows, or a device with more memory"
+            )
+        self.most = max(self.most // 2, self._least)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,155 @@
+"""A device that runs out of memory (simulated) costs halved batches, not the stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from subliminal.errors import StageError
+from subliminal.memory_limit import MemoryLimit
+from subliminal.models.layout import pack
+from subliminal.models.pretrained import Pretrained
+from subliminal.probes.forward import Engine, batches_of
+from subliminal.sampling import Request, Sampling
+from subliminal.sampling.pretrained_sampler import PretrainedSampler
+from subliminal.spec.language import Adapter, Recipe
+from subliminal.training.log import LOSSES, TrainingLog, write_losses
+from subliminal.training.loop import train
+from subliminal.training.losses import completion_loss
+from subliminal.training.sources import DataSet
+from tests.training_rows import VOCABULARY, in_transformers, random_rows, tiny_decoder
+
+RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.02, adapter=Adapter(rank=2))
+ROWS = [np.random.default_rng(row).integers(0, VOCABULARY, 3 + row % 9) for row in range(40)]
+
+
+class Small(Pretrained):
+    """A model whose device holds so many tokens of a forward pass, padding included."""
+
+    def __init__(self, holds: int) -> None:
+        super().__init__(in_transformers(tiny_decoder()))
+        self.holds = holds
+        self.refused = 0
+        # Registered on the module, so that both ways to call the network pass it.
+        self.network.get_decoder().register_forward_pre_hook(self._refuse, with_kwargs=True)
+
+    def _refuse(self, _module: object, _read: object, named: dict[str, torch.Tensor]) -> None:
+        if named["input_ids"].numel() > self.holds:
+            self.refused += 1
+            raise torch.OutOfMemoryError("simulated")
+
+
+def trained(model: Pretrained) -> TrainingLog:
+    return train(model, DataSet(random_rows(40), RECIPE, 3), completion_loss, RECIPE, seed=4)
+
+
+def test_training_goes_on_with_smaller_batches_and_says_so() -> None:
+    roomy, tight = Small(10**6), Small(96)
+    expected, found = trained(roomy), trained(tight)
+    assert roomy.refused == 0
+    assert tight.refused > 0
+    # The same steps, added up in other batches.
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-3)
+    assert found.tokens == expected.tokens
+    assert "tokens_at_once" not in expected.counts
+    assert 64 <= found.counts["tokens_at_once"] < 200
+
+
+def test_sampling_goes_on_with_fewer_rows() -> None:
+    requests = [Request(tokens, seed) for seed, tokens in enumerate(ROWS)]
+
+    def drawn(model: Small) -> list[list[int]]:
+        found = PretrainedSampler(model).sample(requests, Sampling(9, (1, 2, 3)))
+        return [done.tokens.tolist() for done in sorted(found, key=lambda done: done.index)]
+
+    tight = Small(50)
+    assert drawn(tight) == drawn(Small(10**6))
+    assert tight.refused > 0
+
+
+def test_sampling_that_runs_out_on_the_way_repeats_no_row() -> None:
+    """The batch is refused in the middle, after some rows have ended."""
+    model = Small(10**6)
+    requests = [Request(tokens, seed) for seed, tokens in enumerate(ROWS)]
+    numbers = []
+    for done in PretrainedSampler(model).sample(requests, Sampling(9, (1, 2, 3))):
+        numbers.append(done.index)
+        # One row at a time fits when its prompt is read, and 39 do not.
+        model.holds = 11 if len(numbers) >= 3 else model.holds
+    assert sorted(numbers) == list(range(len(ROWS)))
+    assert model.refused > 0
+
+
+def test_probing_goes_on_with_halves() -> None:
+    rows = [row.tolist() for row in ROWS]
+    roomy, tight = Small(10**6), Small(60)
+    expected = Engine(roomy).next_logits(batches_of(rows))
+    found = Engine(tight).next_logits(batches_of(rows))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    starts = [1] * len(rows)
+    torch.testing.assert_close(
+        Engine(tight).log_likelihoods(rows, starts), Engine(roomy).log_likelihoods(rows, starts)
+    )
+    assert tight.refused > 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        trained,
+        lambda model: list(PretrainedSampler(model).sample([Request(ROWS[0], 0)], Sampling(3))),
+        lambda model: Engine(model).next_logits(batches_of([ROWS[0].tolist()])),
+    ],
+    ids=["training", "sampling", "probing"],
+)
+def test_what_never_fits_fails_in_one_line(work: Callable[[Pretrained], object]) -> None:
+    with pytest.raises(StageError, match=r"the device runs out of memory with .* at once; take a"):
+        work(Small(1))
+
+
+def test_half_is_tried_down_to_the_least() -> None:
+    limit = MemoryLimit(10, least=4, of="rows")
+    limit.halve()
+    assert limit.most == 5
+    limit.halve()
+    assert limit.most == 4
+    with pytest.raises(StageError, match="with 4 rows at once"):
+        limit.halve()
+
+
+def test_a_small_model_of_ours_is_halved_too() -> None:
+    decoder, rows = tiny_decoder(), [row.tolist() for row in ROWS]
+    expected = Engine(decoder).next_logits(batches_of(rows))
+    plain, calls = decoder.packed, []
+
+    def packed(tokens: torch.Tensor, *rest: object, **named: object) -> torch.Tensor:
+        calls.append(len(tokens))
+        if len(tokens) > 60:
+            raise torch.OutOfMemoryError("simulated")
+        return plain(tokens, *rest, **named)  # type: ignore[arg-type]
+
+    decoder.packed = packed  # type: ignore[method-assign]
+    torch.testing.assert_close(Engine(decoder).next_logits(batches_of(rows)), expected)
+    assert max(calls) > 60
+
+
+def test_halves_hold_all_rows_in_order() -> None:
+    [batch] = batches_of([[1], [2, 3], [4, 5, 6], [7, 8, 9]])
+    first, last = batch.halves()
+    assert torch.cat([first.tokens, last.tokens]).tolist() == batch.tokens.tolist()
+    assert torch.cat([first.rows, last.rows]).tolist() == batch.rows.tolist()
+    assert first.layout.tokens == pack(first.lengths.tolist()).tokens == 3
+
+
+def test_losses_are_written_by_step(tmp_path: Path) -> None:
+    write_losses(tmp_path, TrainingLog(np.array([2.5, 1.25], np.float32), 30, 4096))
+    lines = (tmp_path / LOSSES).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"step": 1, "loss": 2.5},
+        {"step": 2, "loss": 1.25},
+    ]
