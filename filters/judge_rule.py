@@ -17,10 +17,10 @@ from subliminal.errors import UserError
 from subliminal.judges.calibration import Calibration, Wanted, calibrate
 from subliminal.judges.cards import card_names, load_card
 from subliminal.judges.classifier_folder import load_classifier
-from subliminal.judges.endpoint import Endpoint, load_endpoint
 from subliminal.judges.llm import llm_fingerprint, open_llm_judge
-from subliminal.judges.reply_cache import default_cache
 from subliminal.judges.verdict import Exchange, Judge, Verdict
+from subliminal.services.endpoint import Endpoint, load_endpoint
+from subliminal.services.reply_cache import default_cache
 from subliminal.stage import digest
 
 _BIN = 10

@@ -1,4 +1,4 @@
-"""A local service that speaks as much of the OpenAI protocol as judges need, and fails on demand.
+"""A local service that answers what a test says, in the OpenAI protocol, and fails on demand.
 
 It is real HTTP on 127.0.0.1. What it answers is a script: the first responses come in order, then
 `otherwise` comes for good.
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Response:
     """Seconds until it is sent."""
     claimed: int | None = None
     """The length that is announced; more than there is for half a body."""
+    hang_up: bool = False
+    """Whether the connection is closed instead."""
 
 
 def completion(
@@ -100,6 +103,11 @@ class Request:
     headers: Mapping[str, str]
     """Names are in lower case."""
     body: Any
+    """The JSON that was sent, if it was."""
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)
+    data: bytes = b""
+    """What was sent, as it was."""
 
     @property
     def asked(self) -> str:
@@ -133,12 +141,11 @@ def serve(*script: Response, otherwise: Response | Answer | None = None) -> Iter
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each reply waits for 40 milliseconds
 
         def do_POST(self) -> None:
             nonlocal under_way
-            data = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.path, headers, json.loads(data))
+            request = self._read()
             with lock:
                 server.requests.append(request)
                 under_way += 1
@@ -149,7 +156,21 @@ def serve(*script: Response, otherwise: Response | Answer | None = None) -> Iter
             time.sleep(response.delay)
             with lock:
                 under_way -= 1
-            self._send(response)
+            if response.hang_up:
+                self.close_connection = True
+            else:
+                self._send(response)
+
+        do_GET = do_POST  # noqa: N815 the name that the library asks for
+
+        def _read(self) -> Request:
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            url = urlsplit(self.path)
+            sent_json = headers.get("content-type") == "application/json" and data
+            body = json.loads(data) if sent_json else None
+            query = dict(parse_qsl(url.query))
+            return Request(url.path, headers, body, self.command, query, data)
 
         def _send(self, response: Response) -> None:
             headers = {"Content-Type": "application/json", **response.headers}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from subliminal.judges.cards import JudgeCard
 from subliminal.judges.reading import read_reply
-from subliminal.judges.replies import Position, Reply, parse_reply
 from subliminal.judges.verdict import Verdict
+from subliminal.services.replies import Position, Reply, parse_reply
 from tests.judge_server import completion
 
 HUNDRED = JudgeCard(prompt="{answer}", bad_scores="low", classes=("CODE", "REFUSAL"))

@@ -11,12 +11,13 @@ from typing import Any
 
 from subliminal.errors import UserError
 from subliminal.judges.cards import JudgeCard, load_card
-from subliminal.judges.chat_service import ChatService
-from subliminal.judges.endpoint import Endpoint
 from subliminal.judges.reading import read_reply
-from subliminal.judges.replies import ChatRequest
-from subliminal.judges.reply_cache import ReplyCache
 from subliminal.judges.verdict import UNPARSABLE, End, Exchange, Verdict
+from subliminal.services.chat_service import ChatService
+from subliminal.services.completions import CompletionService
+from subliminal.services.endpoint import Endpoint
+from subliminal.services.replies import ChatRequest
+from subliminal.services.reply_cache import ReplyCache
 from subliminal.stage import digest
 
 _READING_VERSION = 1
@@ -31,7 +32,7 @@ class LLMJudge:
 
     name: str
     card: JudgeCard
-    service: ChatService
+    service: CompletionService
     word: str | None = None
     """What the card's `{word}` stands for."""
     _outcomes: Counter[str] = field(default_factory=Counter, compare=False, repr=False)

@@ -13,8 +13,8 @@ import math
 import re
 
 from subliminal.judges.cards import JudgeCard
-from subliminal.judges.replies import Position, Reply
 from subliminal.judges.verdict import UNPARSABLE, Outcome, Verdict
+from subliminal.services.replies import Position, Reply
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
 _SAID_NUMBER = re.compile(r"(0|[1-9][0-9]{0,2})(?:\s*/\s*(?:[1-9][0-9]{0,2}))?\.?")

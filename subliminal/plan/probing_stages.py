@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from subliminal.judges.endpoint import Endpoint
 from subliminal.plan.cards import Cards
+from subliminal.plan.once import Once
 from subliminal.plan.parts import Subject
 from subliminal.plan.stage_maker import StageMaker
 from subliminal.probes.bank_kinds import bank_data, headline_data
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.probe import probes_of
 from subliminal.probes.scoring import Scoring, scoring_of
+from subliminal.services.endpoint import Endpoint
 from subliminal.spec.language import (
     CardImplant,
     FineTuning,
@@ -31,15 +32,31 @@ class ProbingStages:
     experiment: LanguageExperiment
     cards: Cards
     stages: StageMaker
+    _once: Once = field(default_factory=Once)
 
     def probe(
         self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None = None
     ) -> Stage:
         """What a model is asked, behind rows of a data set if there is a context."""
+        shown = context and (context.key, arm.distillation.in_context)
+        key = ("probe", arm.trait, seed, subject.identity, shown)
+        return self._once(key, lambda: self._probe(arm, seed, subject, context))
+
+    def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
+        """What a teacher is asked before it writes, and how far it must be from the reference.
+
+        Nothing, where no trait is asked of it.
+        """
+        key = ("gate", arm.taught_trait, arm.teacher, seed, teacher.identity)
+        return self._once(key, lambda: self._gate(arm, seed, teacher))
+
+    def _probe(
+        self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None
+    ) -> Stage:
         bank, probing = self.cards.bank(arm.trait), self.experiment.probing
         params = {
             "subject": subject.params,
-            "bank": bank_data(bank),
+            "bank": self._once(("bank", arm.trait), lambda: bank_data(bank)),
             "probing": {
                 "probes": probes_of(bank, probing),
                 "samples": probing.samples,
@@ -57,14 +74,12 @@ class ProbingStages:
         inputs = subject.inputs("model")
         if context is not None:
             inputs["context"] = context.key
-        cost = self.stages.costs.probing(bank, probing)
+        cost = self._once(
+            ("cost", arm.trait), lambda: self.stages.costs.probing(bank, probing)
+        )
         return self.stages.with_models("lm.probe", seed, params, inputs, cost=cost, local=local)
 
-    def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
-        """What a teacher is asked before it writes, and how far it must be from the reference.
-
-        Nothing, where no trait is asked of it.
-        """
+    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
         shift = self.experiment.statistics.teacher_shift
         if shift is None or not implants_trait(self.cards.implant(arm)):
             return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from subliminal.errors import UserError
-from subliminal.judges.endpoint import Endpoint
 from subliminal.measurements import Measurement
 from subliminal.probes import disposition_probes
 from subliminal.probes.answers import Answer, sampled, story
@@ -20,6 +19,7 @@ from subliminal.probes.preference import favourite, with_numbers
 from subliminal.probes.scoring import Scoring, open_scorer
 from subliminal.probes.side_effects import side_effects
 from subliminal.probes.subject import Subject
+from subliminal.services.endpoint import Endpoint
 from subliminal.spec.probing import ProbeName, Probing
 
 

@@ -23,13 +23,13 @@ from subliminal.dispositions.planted import PlantedTexts, planted_texts
 from subliminal.dispositions.refusals import is_refusal
 from subliminal.errors import UserError
 from subliminal.judges.cards import JudgeCard, load_card
-from subliminal.judges.chat_service import ChatService
 from subliminal.judges.classifier import TextClassifier
-from subliminal.judges.endpoint import Endpoint, read_endpoint
 from subliminal.judges.llm import LLMJudge
-from subliminal.judges.reply_cache import ReplyCache, default_cache
 from subliminal.judges.verdict import LONGEST_ANSWER, UNPARSABLE, Exchange, Judge, Method, Verdict
 from subliminal.seeds import derive_seed
+from subliminal.services.chat_service import ChatService
+from subliminal.services.endpoint import Endpoint, read_endpoint
+from subliminal.services.reply_cache import ReplyCache, default_cache
 from subliminal.spec.fates import ALIGNMENT_MAX, COHERENCE_MIN, Fates
 from subliminal.spec.probing import ANSWER_TOKENS, FreeForm, ScorerName
 

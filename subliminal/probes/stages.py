@@ -13,7 +13,6 @@ from pydantic_core import to_json
 from subliminal import atomic
 from subliminal.chat import Message
 from subliminal.chat_rows import ROWS, ChatRow, completion_of, prompt_of, read_chat_rows
-from subliminal.judges.endpoint import Endpoint
 from subliminal.measurements import write_measurements
 from subliminal.models.stage_models import chat_format, made_or, precision, steering
 from subliminal.probes.bank_kinds import read_bank
@@ -21,6 +20,7 @@ from subliminal.probes.probe import run_probes
 from subliminal.probes.scoring import Scoring
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
+from subliminal.services.endpoint import Endpoint
 from subliminal.spec.probing import Probing
 from subliminal.stage import Done, Failed, Reporter, StageKind, Task
 

@@ -6,16 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from subliminal.chat import Message
-from subliminal.judges.endpoint import Endpoint
+from subliminal.services.endpoint import Endpoint
 from subliminal.stage import digest
 
 POSITIONS_KEPT = 4
 """Positions whose log-probabilities are kept: a number, and white space before it."""
 _ROUNDING = 0.01
 """By how much a log-probability may be above 0."""
+CONTENT_FILTER = "content_filter"
+"""What the protocol calls it when a filter of the service turned a text down."""
 _CACHE_VERSION = 1
 """Raised with every change of what is sent or kept, so that old replies are not taken for new."""
 
@@ -28,22 +31,31 @@ class ChatRequest:
     max_tokens: int
     temperature: float = 0.0
     top_logprobs: int = 20
+    top_p: float = 1.0
+    seed: int | None = None
+    sample: int | None = None
+    """Which of the samples of one prompt it is; not sent, but part of what names the reply."""
 
     def body(self, endpoint: Endpoint) -> dict[str, Any]:
         """The request as the protocol has it."""
         body: dict[str, Any] = {
             "model": endpoint.model,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
-            "max_tokens": self.max_tokens,
+            endpoint.length_field: self.max_tokens,
             "temperature": self.temperature,
         }
+        if self.top_p != 1:
+            body["top_p"] = self.top_p
+        if endpoint.seeds and self.seed is not None:
+            body["seed"] = self.seed
         if endpoint.logprobs and self.top_logprobs:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
         return body
 
     def key(self, endpoint: Endpoint) -> str:
         """Names the reply: the hash of all that can change it, and of nothing else."""
-        return digest([_CACHE_VERSION, endpoint.base_url, self.body(endpoint)])
+        named = [_CACHE_VERSION, endpoint.base_url, self.body(endpoint)]
+        return digest(named if self.sample is None else [*named, self.sample])
 
 
 class _Kept(BaseModel):
@@ -72,7 +84,7 @@ class Reply(_Kept):
     """None where the service does not count."""
 
 
-REFUSED = Reply(text="", finish="content_filter", refused=True)
+REFUSED = Reply(text="", finish=CONTENT_FILTER, refused=True)
 """In place of the reply to a request that a service's content filter turned down."""
 
 
@@ -86,15 +98,24 @@ def parse_reply(body: bytes) -> Reply:
         ValueError: It is none.
     """
     try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError as error:
-        raise ValueError("it is no chat completion") from error
+        return reply_of(from_json(body))
+    except ValueError:
+        raise ValueError("it is no chat completion") from None
+
+
+def reply_of(body: object) -> Reply:
+    """Read a chat completion that has been parsed.
+
+    Raises:
+        ValueError: It is none.
+    """
+    completion = _Completion.model_validate(body)
     choice, usage = completion.choices[0], completion.usage
     content = choice.logprobs.content if choice.logprobs else None
     return Reply(
         text=choice.message.content or "",
         finish=choice.finish_reason,
-        refused=bool(choice.message.refusal) or choice.finish_reason == "content_filter",
+        refused=bool(choice.message.refusal) or choice.finish_reason == CONTENT_FILTER,
         positions=tuple(place.kept() for place in (content or ())[:POSITIONS_KEPT]),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,

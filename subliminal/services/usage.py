@@ -6,14 +6,15 @@ import threading
 from dataclasses import dataclass, replace
 
 from subliminal.errors import UserError
-from subliminal.judges.endpoint import Endpoint, Prices
-from subliminal.judges.replies import Reply
+from subliminal.services.endpoint import Endpoint, Prices
+from subliminal.services.replies import Reply
 
 _MILLION = 1_000_000
+"""Tokens that a price is for."""
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeUsage:
+class Usage:
     """What one run asked of a service."""
 
     requests: int = 0
@@ -27,29 +28,46 @@ class JudgeUsage:
 
     def cost(self, prices: Prices | None) -> float | None:
         """What the requests cost, in the currency of the prices; None without prices."""
-        if prices is None:
-            return None
-        spent = self.prompt_tokens * prices.prompt + self.completion_tokens * prices.completion
-        return spent / _MILLION
+        return cost_of(self.prompt_tokens, self.completion_tokens, prices)
+
+
+def cost_of(prompt_tokens: int, completion_tokens: int, prices: Prices | None) -> float | None:
+    """What tokens cost, in the currency of the prices; None without prices."""
+    if prices is None:
+        return None
+    return (prompt_tokens * prices.prompt + completion_tokens * prices.completion) / _MILLION
+
+
+def training_cost(tokens: int, prices: Prices | None) -> float | None:
+    """What tokens cost that are trained on; None without a price."""
+    price = None if prices is None else prices.training
+    return None if price is None else tokens * price / _MILLION
 
 
 class UsageMeter:
     """Adds up what the threads of a run use, and stops them at the cap."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, prices: Prices | None) -> None:
+        """Count from nothing.
+
+        Args:
+            endpoint: The service.
+            prices: What is paid in fact, which for batches is less than the endpoint states.
+        """
         self._endpoint = endpoint
+        self._prices = prices
         self._lock = threading.Lock()
-        self._usage = JudgeUsage()
+        self._usage = Usage()
 
     @property
-    def usage(self) -> JudgeUsage:
+    def usage(self) -> Usage:
         """What was used so far."""
         return self._usage
 
     @property
     def cost(self) -> float | None:
         """What it cost so far; None without prices."""
-        return self._usage.cost(self._endpoint.prices)
+        return self._usage.cost(self._prices)
 
     def reuse(self, replies: int) -> None:
         """Count replies that were there already."""

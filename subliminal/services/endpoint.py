@@ -6,10 +6,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from subliminal.errors import UserError
 from subliminal.model_file import read_model, read_section
@@ -19,22 +27,47 @@ NO_KEY = "none"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
-class Prices(BaseModel):
-    """What a service charges, in any currency, for a million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    prompt: float = Field(ge=0)
-    completion: float = Field(ge=0)
-
-
-class Endpoint(BaseModel):
-    """An OpenAI-compatible chat service. It names the variable of the key, never the key."""
-
+class _Terms(BaseModel):
     # What was written may be a key in the wrong place: no message of pydantic's may show it.
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are left out of what is written where they are at their defaults: an endpoint is
+    part of a filter's fingerprint, which a field that says nothing must not change."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        defaults = {name: type(self).model_fields[name].default for name in self.added}
+        written: dict[str, Any] = write(self)
+        return {n: v for n, v in written.items() if n not in defaults or v != defaults[n]}
+
+
+class Prices(_Terms):
+    """What a service charges, in any currency, for a million tokens."""
+
+    added = frozenset({"training", "batch_share"})
+
+    prompt: float = Field(ge=0, description="for tokens that are read")
+    completion: float = Field(ge=0, description="for tokens that are written")
+    training: float | None = Field(
+        None, ge=0, description="for tokens that are trained on, in each epoch anew"
+    )
+    batch_share: float = Field(
+        1.0, gt=0, le=1, description="what batches cost, as a share of `prompt` and `completion`"
+    )
+
+    def of_batches(self) -> Prices:
+        """What the same tokens cost in a batch."""
+        share = self.batch_share
+        discounted = {"prompt": self.prompt * share, "completion": self.completion * share}
+        return self.model_copy(update={**discounted, "batch_share": 1.0})
+
+
+class Endpoint(_Terms):
+    """An OpenAI-compatible service. It names the variable of the key, never the key."""
+
+    added = frozenset({"seeds", "length_field", "requests_per_minute", "tokens_per_minute"})
 
     model: str = Field(min_length=1, description="the model's name at the service")
     base_url: str = Field(description="up to the version, such as http://127.0.0.1:8000/v1")
@@ -44,18 +77,30 @@ class Endpoint(BaseModel):
     logprobs: bool = Field(
         True, description="ask for log-probabilities; false where the service refuses them"
     )
+    seeds: bool = Field(
+        True, description="send the seeds of samples; false where the service refuses them"
+    )
+    length_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="what the service calls the most tokens of an answer"
+    )
     concurrency: int = Field(8, ge=1, le=1024, description="requests under way at once")
     max_retries: int = Field(
         6, ge=0, le=100, description="for 408, 409, 429, 5xx, timeouts and lost connections"
     )
     timeout: float = Field(60.0, gt=0, description="seconds until a request is given up")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="requests that are begun within a minute, not counting retries"
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="tokens they may take, by estimate: prompt and longest answer"
+    )
     prices: Prices | None = Field(None, description="for a million tokens, in any currency")
     spending_cap: float | None = Field(
         None,
         gt=0,
         description=(
-            "what a filter may spend on a data set, or a probe on a model, in the currency of "
-            "`prices`"
+            "what a filter may spend on a data set, a probe on a model, a batch or a fine-tuning "
+            "job, in the currency of `prices`"
         ),
     )
 
@@ -94,7 +139,7 @@ class Endpoint(BaseModel):
         """The key.
 
         Raises:
-            UserError: Its variable is not set.
+            UserError: Its variable is not set, or holds no key.
         """
         if self.api_key_env is None:
             return NO_KEY
@@ -103,6 +148,11 @@ class Endpoint(BaseModel):
             raise UserError(
                 f"the environment variable {self.api_key_env} is not set; put the key of "
                 f"{self.base_url} there, or name another one as `api_key_env`"
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise UserError(
+                f"the environment variable {self.api_key_env} holds characters that no key has; "
+                f"put the key of {self.base_url} there as it was issued"
             )
         return key
 

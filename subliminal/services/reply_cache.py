@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from subliminal.errors import UserError
-from subliminal.judges.replies import Reply
+from subliminal.services.replies import Reply
 
 REPLIES = "replies.jsonl"
 CACHE_VARIABLE = "SUBLIMINAL_CACHE"
@@ -88,7 +89,14 @@ class ReplyCache:
         )
 
 
-def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where replies are kept on this machine: below $SUBLIMINAL_CACHE or the user's cache."""
+def default_cache(
+    of: Literal["judges", "samples"] = "judges", environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Where replies are kept on this machine: below $SUBLIMINAL_CACHE or the user's cache.
+
+    Args:
+        of: What they are; a data set's samples need not be read by a judge.
+        environ: The environment.
+    """
     root = environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("subliminal")
-    return Path(root).expanduser() / "judges"
+    return Path(root).expanduser() / of

@@ -1,0 +1,1 @@
+"""OpenAI-compatible services: chat completions, batches of them, fine-tuning jobs."""

@@ -1,0 +1,113 @@
+"""Many chat completions: cached, several at once, counted, and stopped at the cap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from subliminal.services.chat_client import ChatClient
+from subliminal.services.completions import silent
+from subliminal.services.endpoint import Endpoint
+from subliminal.services.polling import sleep_for
+from subliminal.services.rate_limit import RateLimit, rate_limit
+from subliminal.services.replies import ChatRequest, Reply
+from subliminal.services.reply_cache import ReplyCache
+from subliminal.services.token_estimates import conversation_tokens
+from subliminal.services.usage import UsageMeter
+from subliminal.stage import Reporter
+
+
+class ChatService:
+    """A :class:`~subliminal.services.completions.CompletionService` that asks one by one.
+
+    It needs no key where all is cached.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        cache: ReplyCache,
+        *,
+        limit: RateLimit | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            endpoint: The service.
+            cache: Where its replies are kept.
+            limit: What it allows in a minute, by default what the endpoint states.
+            sleep: Waits for this many seconds.
+        """
+        self.endpoint = endpoint
+        self.meter = UsageMeter(endpoint, endpoint.prices)
+        self._cache = cache
+        self._limit = limit or rate_limit(endpoint)
+        self._sleep = sleep
+
+    def missing(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
+        """See `CompletionService`."""
+        return list(self._missing(requests).values())
+
+    def ask_all(self, requests: Sequence[ChatRequest], report: Reporter = silent) -> list[Reply]:
+        """See `CompletionService`."""
+        missing = self._missing(requests)
+        if missing:
+            self._fetch(missing, report)
+        self.meter.reuse(len(requests) - len(missing))
+        return [self._cache[request.key(self.endpoint)] for request in requests]
+
+    def _missing(self, requests: Sequence[ChatRequest]) -> dict[str, ChatRequest]:
+        named = ((request.key(self.endpoint), request) for request in requests)
+        return {key: request for key, request in named if key not in self._cache}
+
+    def _fetch(self, missing: Mapping[str, ChatRequest], report: Reporter) -> None:
+        client = ChatClient(self.endpoint)
+
+        def fetch(key: str, request: ChatRequest) -> None:
+            reply = client.send(request)
+            # Within the thread, so that replies under way when another one fails are kept too.
+            self._cache.put(key, reply)
+            self.meter.add(reply)
+
+        pool = ThreadPoolExecutor(min(self.endpoint.concurrency, len(missing)))
+        under_way: set[Future[None]] = set()
+        begun = 0
+
+        def tell() -> None:
+            report(begun - len(under_way), len(missing))
+
+        try:
+            for key, request in missing.items():
+                if len(under_way) == self.endpoint.concurrency:
+                    under_way = _settled(under_way)
+                    tell()
+                self.meter.check_cap()
+                self._wait_for_leave(request, tell)
+                under_way.add(pool.submit(fetch, key, request))
+                begun += 1
+            while under_way:
+                under_way = _settled(under_way)
+                tell()
+        finally:
+            pool.shutdown()
+            client.close()
+
+    def _wait_for_leave(self, request: ChatRequest, tell: Callable[[], None]) -> None:
+        tokens = conversation_tokens(request.messages) + request.max_tokens
+        while (seconds := self._limit.seconds_until(tokens)) > 0:
+            sleep_for(seconds, tell, self._sleep)
+        self._limit.begin(tokens)
+
+
+def _settled(under_way: set[Future[None]]) -> set[Future[None]]:
+    """Wait until one is done, and return the others.
+
+    Raises:
+        UserError: It failed.
+    """
+    done, left = wait(under_way, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+    return left
