@@ -26,6 +26,7 @@ bench: .venv/ready  ## measure speed beside what one would use instead
 	$(BIN)/python benchmarks/filtering.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/scheduling.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 2; }

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich import box
@@ -27,6 +27,7 @@ from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_su
 from subliminal.terminal import BAD_INPUT, STAGE_FAILED, STOPPED, console
 
 if TYPE_CHECKING:
+    from subliminal.executors import Executor
     from subliminal.plan import Plan
     from subliminal.report.tables import SummaryTable
 
@@ -53,6 +54,14 @@ Overrides = Annotated[
 Jobs = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Worker processes. Default: one for each core.")
 ]
+StoreName = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER|URL",
+        help="Where artifacts are kept. Default: what SUBLIMINAL_STORE names, else in --out.",
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 ALL_METRICS = "all"
@@ -75,21 +84,41 @@ def run(
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     jobs: Jobs = None,
+    store: StoreName = None,
+    executor: Annotated[
+        Literal["local", "ray"], typer.Option(help="What does the work: this machine, or Ray.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster: host:port, or `auto` for one on this machine. Default: find "
+            "one, else start one."
+        ),
+    ] = None,
 ) -> None:
     """Run an experiment; what the store already has is not computed again."""
     from subliminal.plan import make_plan
     from subliminal.report import build_report
     from subliminal.run import run_plan
     from subliminal.spec_file import load_experiment
+    from subliminal.stores import open_store
 
+    chosen = _executor(executor, jobs, address)
     plan = make_plan(load_experiment(experiment, overrides or ()))
     if dry_run:
-        _print_plan(plan, out, jobs)
+        _print_plan(plan, out, jobs, store)
         return
     _print_data(plan)
     try:
         with show.ProgressListener(console) as listener:
-            done = run_plan(plan, out, listener, jobs=jobs, command=_command())
+            done = run_plan(
+                plan,
+                out,
+                listener,
+                command=_command(),
+                executor=chosen,
+                store=open_store(out, store),
+            )
         report = build_report(done.folder)
     except KeyboardInterrupt:
         console.print("\nstopped; nothing finished is lost. To go on, run the same command again:")
@@ -107,29 +136,33 @@ def plan(
     out: Out = Path("runs"),
     overrides: Overrides = None,
     jobs: Jobs = None,
+    store: StoreName = None,
 ) -> None:
     """Print the graph of stages, what is cached, and what the rest will take."""
     from subliminal.plan import make_plan
     from subliminal.spec_file import load_experiment
 
-    _print_plan(make_plan(load_experiment(experiment, overrides or ())), out, jobs)
+    _print_plan(make_plan(load_experiment(experiment, overrides or ())), out, jobs, store)
 
 
 @app.command(epilog="Example: subliminal status experiments/mnist/published.yaml")
 def status(
-    experiment: ExperimentFile, out: Out = Path("runs"), overrides: Overrides = None
+    experiment: ExperimentFile,
+    out: Out = Path("runs"),
+    overrides: Overrides = None,
+    store: StoreName = None,
 ) -> None:
     """Say how far an experiment is: done, being computed now, begun, missing."""
     from subliminal.plan import make_plan
     from subliminal.spec_file import load_experiment
-    from subliminal.store import store_at
+    from subliminal.stores import open_store
 
     plan = make_plan(load_experiment(experiment, overrides or ()))
-    store = store_at(out)
+    state_of = open_store(out, store).states(plan.stages)
     table = Table("stage", "done", "running now", "begun", "missing", box=box.SIMPLE_HEAD)
     kinds = dict.fromkeys(stage.kind for stage in plan.stages.values())
     for kind in kinds:
-        states = [store.state(s.key) for s in plan.stages.values() if s.kind == kind]
+        states = [state_of[key] for key, stage in plan.stages.items() if stage.kind == kind]
         counts = (states.count(name) for name in ("done", "running", "begun", "missing"))
         table.add_row(kind, *map(str, counts))
     console.print(table)
@@ -192,17 +225,18 @@ def compare_runs(first: RunFolder, second: RunFolder) -> None:
 def collect_garbage(
     outs: Annotated[
         list[Path] | None,
-        typer.Option("--out", help="Folder of runs; name each that shares SUBLIMINAL_STORE."),
+        typer.Option("--out", help="Folder of runs; name each that shares the store."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list.")] = False,
+    store: StoreName = None,
 ) -> None:
     """Remove what no run under the folders refers to and nobody is working on."""
     from subliminal.run import runs_in
-    from subliminal.store import store_at
+    from subliminal.stores import open_store
 
     outs = outs or [Path("runs")]
     keep = {key for out in outs for _, manifest in runs_in(out) for key in manifest.stages}
-    removed = store_at(outs[0]).collect(keep, dry_run=dry_run)
+    removed = open_store(outs[0], store).collect(keep, dry_run=dry_run)
     freed = show.size(sum(count for _, count in removed))
     console.print(f"{'would free' if dry_run else 'freed'} {freed} in {len(removed)} folders")
 
@@ -237,13 +271,25 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=1))
 
 
-def _print_plan(plan: Plan, out: Path, jobs: int | None) -> None:
+def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
     from subliminal.executors import LocalExecutor
     from subliminal.plan import stage_kinds
-    from subliminal.store import store_at
 
-    store = store_at(out)
-    cached = {key for key in plan.stages if store.has(key)}
+    if name == "ray":
+        from subliminal.executors.ray import RayExecutor
+
+        return RayExecutor(stage_kinds(), jobs, address)
+    if address is not None:
+        raise UserError(f"--address {address}: is for a Ray cluster; add --executor ray")
+    return LocalExecutor(stage_kinds(), jobs)
+
+
+def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> None:
+    from subliminal.executors import LocalExecutor
+    from subliminal.plan import stage_kinds
+    from subliminal.stores import open_store
+
+    cached = open_store(out, store).present(plan.stages)
     rate = show.EFFICIENCY * machine.matmul_rate(plan.precision)
     _print_data(plan)
     console.print(show.plan_table(plan, cached, rate))

@@ -14,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from subliminal.executors import Outcome
+from subliminal.executors.workers import WORKER_BYTES
 from subliminal.plan import Plan, needed
 from subliminal.stage import Stage, memory_of
 
 SECONDS_BETWEEN_LINES = 10.0
 EFFICIENCY = 0.6
 """Share of the machine's matrix-product rate that training reaches (see docs/mnist.md)."""
-WORKER_BYTES = 600 * 2**20
-"""Memory of a worker before it has any work."""
 
 
 class ProgressListener:

@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from subliminal import atomic, machine, results
-from subliminal.collect import arm_state, curve_rows, measured_table, result_rows
+from subliminal.artifact_store import ArtifactStore
+from subliminal.collect import DONE, arm_state, curve_rows, measured_table, result_rows
 from subliminal.collect_examples import examples, filter_counts
 from subliminal.errors import UserError
 from subliminal.examples import EXAMPLES, FILTER, write_examples, write_filter_counts
-from subliminal.executors import LocalExecutor, Outcome
-from subliminal.executors.local import Listener
+from subliminal.executors import Executor, Listener, LocalExecutor, Outcome
 from subliminal.plan import Plan, stage_kinds
 from subliminal.results import Manifest, Summary
 from subliminal.spec import Experiment
 from subliminal.spec_file import dump_experiment
 from subliminal.stage import digest
-from subliminal.store import Store, store_at
+from subliminal.stores import open_store
 from subliminal.summary import summarise
 
 
@@ -39,7 +39,14 @@ class Run:
 
 
 def run_plan(
-    plan: Plan, out: Path, listener: Listener, *, jobs: int | None = None, command: str = ""
+    plan: Plan,
+    out: Path,
+    listener: Listener,
+    *,
+    jobs: int | None = None,
+    command: str = "",
+    executor: Executor | None = None,
+    store: ArtifactStore | None = None,
 ) -> Run:
     """Fill the experiment's table and write its run folder, all but the figures and the report.
 
@@ -49,31 +56,35 @@ def run_plan(
         listener: Told of progress.
         jobs: Worker processes; default: one for each core.
         command: How it was started, for the manifest.
+        executor: What gets the stages done; default: `jobs` worker processes on this machine.
+        store: Where artifacts are kept; default: what `SUBLIMINAL_STORE` names, else in `out`.
 
     Raises:
-        UserError: `out` cannot be written.
+        UserError: `out` or the store cannot be written, or there is no such cluster.
         KeyboardInterrupt: Stopped; running again goes on from here.
     """
-    store = store_at(out)
+    store = store or open_store(out)
+    executor = executor or LocalExecutor(stage_kinds(), jobs)
     store.prepare()
     folder = run_folder(out, plan.experiment)
     clock = _Clock(command)
     atomic.write_text(folder / results.EXPERIMENT, dump_experiment(plan.experiment))
     begun = _manifest(plan, store, {}, clock, finished=False)
     results.write_manifest(folder / results.MANIFEST, begun)
-    executor = LocalExecutor(stage_kinds(), jobs)
     outcomes = executor.run(plan.stages, plan.targets, store, listener)
-    table = measured_table(plan, store, outcomes)
+    made = {key for key, outcome in outcomes.items() if outcome.state in DONE}
+    here = store.readable(made.intersection(plan.targets))
+    table = measured_table(plan, here, outcomes)
     experiment = plan.experiment
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
     manifest = _manifest(plan, store, outcomes, clock, finished=True)
     results.write_rows(folder / results.RESULTS, result_rows(table))
-    results.write_rows(folder / results.CURVES, curve_rows(plan, store, outcomes))
+    results.write_rows(folder / results.CURVES, curve_rows(plan, here, outcomes))
     results.write_summary(folder / results.SUMMARY, summary)
     results.write_manifest(folder / results.MANIFEST, manifest)
-    if counts := list(filter_counts(plan, store, outcomes)):
+    if counts := list(filter_counts(plan, here, outcomes)):
         write_filter_counts(folder / FILTER, counts)
-        write_examples(folder / EXAMPLES, list(examples(plan, store, outcomes)))
+        write_examples(folder / EXAMPLES, list(examples(plan, here, outcomes)))
     return Run(folder, manifest, summary)
 
 
@@ -113,9 +124,16 @@ class _Clock:
 
 
 def _manifest(
-    plan: Plan, store: Store, outcomes: Mapping[str, Outcome], clock: _Clock, *, finished: bool
+    plan: Plan,
+    store: ArtifactStore,
+    outcomes: Mapping[str, Outcome],
+    clock: _Clock,
+    *,
+    finished: bool,
 ) -> Manifest:
     experiment = plan.experiment
+    # A run that finds what depends on a stage does not look at the stage.
+    there = store.present(plan.stages.keys() - outcomes.keys())
     return Manifest(
         name=experiment.name,
         description=experiment.description,
@@ -124,7 +142,10 @@ def _manifest(
         data=plan.data_label,
         seeds=list(experiment.seeds),
         arms={name: arm_state(plan, name, outcomes) for name in experiment.arms},
-        stages={key: _state(key, store, outcomes) for key in plan.stages},
+        stages={
+            key: outcomes[key].state if key in outcomes else "cached" if key in there else "pending"
+            for key in plan.stages
+        },
         statistics=experiment.statistics.model_dump(),
         started=clock.started,
         finished=_now() if finished else None,
@@ -132,13 +153,6 @@ def _manifest(
         versions=machine.versions(),
         machine=machine.description(),
     )
-
-
-def _state(key: str, store: Store, outcomes: Mapping[str, Outcome]) -> str:
-    """How a stage ended; a run that finds what depends on a stage does not look at the stage."""
-    if key in outcomes:
-        return outcomes[key].state
-    return "cached" if store.has(key) else "pending"
 
 
 def _now() -> str:

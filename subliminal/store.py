@@ -26,7 +26,11 @@ from subliminal.errors import UserError
 from subliminal.stage import Stage
 
 MANIFEST = "manifest.json"
+VARIABLE = "SUBLIMINAL_STORE"
 AREAS = ("artifacts", "partial", "tmp", "locks")
+
+State = Literal["done", "running", "begun", "missing"]
+"""How far a stage is: whole, locked by a worker, with saved progress, or none of these."""
 
 
 class FileEntry(BaseModel):
@@ -106,8 +110,29 @@ class Store:
         """Whether a whole artifact is there; reads no file contents (see :meth:`verify`)."""
         return (self.folder(key) / MANIFEST).is_file()
 
-    def state(self, key: str) -> Literal["done", "running", "begun", "missing"]:
-        """How far a stage is: whole, locked by a worker, with saved progress, or none of these."""
+    def claim(self, key: str) -> FileLock | None:
+        """The lock of a stage, held; None if another holds it."""
+        lock = self.lock(key)
+        return lock if try_lock(lock) else None
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Which of these artifacts are there; see :meth:`has`."""
+        return {key for key in keys if self.has(key)}
+
+    def whole(self, keys: Iterable[str]) -> set[str]:
+        """Which of these artifacts are there and undamaged; see :meth:`verify`."""
+        return {key for key in keys if self.verify(key)}
+
+    def running(self, keys: Iterable[str]) -> set[str]:
+        """Which of these stages a worker has locked."""
+        return {key for key in keys if self.state(key) == "running"}
+
+    def states(self, keys: Iterable[str]) -> dict[str, State]:
+        """How far stages are."""
+        return {key: self.state(key) for key in keys}
+
+    def state(self, key: str) -> State:
+        """How far a stage is."""
         if self.has(key):
             return "done"
         if self._busy(key):
@@ -129,12 +154,30 @@ class Store:
         if manifest is None or manifest.key != key:
             return False
         return all(
-            _entry(self.folder(key) / name) == entry for name, entry in manifest.files.items()
+            file_entry(self.folder(key) / name) == entry for name, entry in manifest.files.items()
         )
 
     def discard(self, key: str) -> None:
         """Remove an artifact; readers see it whole or not at all. The caller holds the lock."""
         self._remove(self.folder(key), key)
+
+    def readable(self, keys: Iterable[str]) -> Store:
+        """A store in which these artifacts can be read: this one."""
+        return self
+
+    def fetch(self, key: str) -> Path:
+        """The folder of an artifact that is there."""
+        return self.folder(key)
+
+    def open_partial(self, key: str) -> Path:
+        """The folder for a stage's progress, with what is saved. The caller holds the lock."""
+        partial = self.partial(key)
+        partial.mkdir(parents=True, exist_ok=True)
+        atomic.remove_leavings(partial)
+        return partial
+
+    def keep_progress(self, keys: Iterable[str], *, stopping: bool = False) -> None:
+        """Nothing: progress is saved where the next worker looks for it."""
 
     def open_folder(self, key: str) -> Path:
         """A fresh folder for a stage to fill. The caller holds the lock."""
@@ -155,13 +198,21 @@ class Store:
         try:
             manifest = _manifest(stage, folder, counts, provenance)
             _write_flushed(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
-            atomic.sync_folder(folder)
-            self.discard(stage.key)
-            folder.rename(self.folder(stage.key))
-            atomic.sync_folder(self.root / "artifacts")
+            self.adopt(stage.key, folder)
         except OSError as error:
             raise atomic.cannot_write(self.folder(stage.key), error) from error
         shutil.rmtree(self.partial(stage.key), ignore_errors=True)
+
+    def adopt(self, key: str, folder: Path) -> None:
+        """Make a folder with a manifest the artifact, in one rename. The caller holds the lock.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        atomic.sync_folder(folder)
+        self.discard(key)
+        folder.rename(self.folder(key))
+        atomic.sync_folder(self.root / "artifacts")
 
     def keys(self) -> Iterator[str]:
         """Keys of all artifacts."""
@@ -248,9 +299,9 @@ def store_at(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     Raises:
         UserError: `SUBLIMINAL_STORE` is set to a relative path.
     """
-    named = environ.get("SUBLIMINAL_STORE")
+    named = environ.get(VARIABLE)
     if named and not Path(named).is_absolute():
-        raise UserError(f"SUBLIMINAL_STORE={named}: must be an absolute path")
+        raise UserError(f"{VARIABLE}={named}: must be an absolute path or a URL")
     return Store(Path(named) if named else out / ".store")
 
 
@@ -279,7 +330,8 @@ def _manifest(
     )
 
 
-def _entry(path: Path) -> FileEntry | None:
+def file_entry(path: Path) -> FileEntry | None:
+    """Size and checksum of a file; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return _entry_of(file)

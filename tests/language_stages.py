@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from subliminal.executors.worker import LotCall, Report, run_lot
+from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
 from subliminal.plan import Plan, make_plan, stage_kinds
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage, Task
@@ -145,13 +145,12 @@ class Workshop:
             self.folder(self.plan.stages[key])
         threads = torch.get_num_threads()
         call = LotCall(
-            store_root=self.root,
+            store=self.store,
             kind=stage_kinds()[stage.kind],
             stages=(stage,),
             threads=1,
             slot=0,
-            progress_file=self.root / "progress",
-            stop_file=self.root / "stop",
+            report=FileReporter(self.root / "progress", self.root / "stop"),
         )
         try:
             (report,) = run_lot(call)

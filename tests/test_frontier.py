@@ -88,3 +88,12 @@ def test_a_lot_offered_again_in_halves_comes_in_halves() -> None:
         left.offer(member, most=2)
     assert [len(lot) for lot in (*left.take(1), *left.take(1))] == [2, 2]
     assert left.take(1) == []
+
+
+def test_each_queue_is_taken_from_on_its_own() -> None:
+    stages = [stage("toy", seed, flops=10.0 - seed) for seed in range(4)]
+    left = Frontier(by_key(stages), lambda _: 1, lambda made: "odd" if made.seed % 2 else "even")
+    assert keys(left.take(1, "odd")) == [{stages[1].key}]
+    assert keys(left.take(9, "even")) == [{stages[0].key}, {stages[2].key}]
+    assert left.take(9, "even") == []
+    assert keys(left.take(9, "odd")) == [{stages[3].key}]

@@ -17,7 +17,7 @@ from mnist_toy.models import MODEL
 from mnist_toy.stages import DISTIL, TEACH
 from mnist_toy.state import State, load_state, save_state
 from mnist_toy.training import Hooks
-from subliminal.executors.worker import LotCall, Report, run_lot
+from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
 from subliminal.measurements import CURVE
 from subliminal.plan import make_plan, stage_kinds
 from subliminal.spec_file import load_experiment
@@ -53,7 +53,8 @@ def stages_of(experiment: Path, kind: str) -> tuple[Stage, ...]:
 def work(root: Path, stages: tuple[Stage, ...]) -> list[Report]:
     """Do a lot of stages in this process, as a worker does."""
     kind = stage_kinds()[stages[0].kind]
-    return run_lot(LotCall(root, kind, stages, 1, 0, root / "progress", root / "stop"))
+    report = FileReporter(root / "progress", root / "stop")
+    return run_lot(LotCall(Store(root), kind, stages, 1, 0, report))
 
 
 def die_after_checkpoints(root: str, experiment: str, kind: str) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from subliminal.artifact_store import ArtifactStore
 from subliminal.errors import StageError, UserError
 from subliminal.executors import LocalExecutor, Outcome
-from subliminal.executors.worker import LotCall, Report, run_lot
+from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
 from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Store
 
@@ -146,6 +147,27 @@ def threads(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, figures)
 
 
+def model(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Write what looks like the weights of a model beside a number."""
+    for task in tasks:
+        log(task, "run")
+        (task.folder / "model.safetensors").write_bytes(b"weights")
+        yield from _done(task, task.stage.seed)
+
+
+def place(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Say with how many threads and devices it may compute, and how many came together."""
+    for task in tasks:
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        figures = {
+            "threads": int(os.environ["OMP_NUM_THREADS"]),
+            "devices": len([device for device in devices if device]),
+            "lot": len(tasks),
+        }
+        (task.folder / VALUE).write_text("0")
+        yield Done(task.stage.key, figures)
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -159,6 +181,8 @@ KINDS = {
         StageKind("toy.die", 1, die, max_lot=10),
         StageKind("toy.lot", 1, lot_size, max_lot=10),
         StageKind("toy.threads", 1, threads),
+        StageKind("toy.model", 1, model),
+        StageKind("toy.place", 1, place, max_lot=10),
     )
 }
 
@@ -192,7 +216,7 @@ def by_key(stages: Iterable[Stage]) -> dict[str, Stage]:
 
 
 def run(
-    stages: Sequence[Stage], store: Store, *, jobs: int = 2
+    stages: Sequence[Stage], store: ArtifactStore, *, jobs: int = 2
 ) -> tuple[dict[str, Outcome], Recorder]:
     """Run all the stages."""
     store.prepare()
@@ -201,11 +225,14 @@ def run(
     return outcomes, recorder
 
 
-def run_here(store: Store, *stages: Stage) -> dict[str, Report]:
+def run_here(store: ArtifactStore, *stages: Stage) -> dict[str, Report]:
     """Run stages as one lot in this process, as a worker would."""
-    kind = KINDS[stages[0].kind]
-    files = store.root / "progress", store.root / "stop"
-    reports = run_lot(LotCall(store.root, kind, stages, 1, 0, *files))
+    return run_lot_here(store, FileReporter(store.root / "progress", store.root / "stop"), *stages)
+
+
+def run_lot_here(store: ArtifactStore, reporter: Reporter, *stages: Stage) -> dict[str, Report]:
+    """The same, with a way to speak to the run."""
+    reports = run_lot(LotCall(store, KINDS[stages[0].kind], stages, 1, 0, reporter))
     return {report.key: report for report in reports}
 
 

@@ -1,5 +1,6 @@
 """Ways to get a graph of stages done."""
 
-from subliminal.executors.local import LocalExecutor, Outcome
+from subliminal.executors.local import LocalExecutor
+from subliminal.executors.outcome import Executor, Listener, Outcome
 
-__all__ = ["LocalExecutor", "Outcome"]
+__all__ = ["Executor", "Listener", "LocalExecutor", "Outcome"]

@@ -8,7 +8,10 @@ from heapq import heappop, heappush
 
 from subliminal.stage import Stage
 
-_Group = tuple[str, int]
+_Group = tuple[str, str, int]
+"""Queue, lot, and the most that may run together."""
+
+ONE_QUEUE = ""
 
 
 class Frontier:
@@ -19,17 +22,23 @@ class Frontier:
     Args:
         stages: Stages to run by key. What they need and is not among them is there already.
         max_lot: The most stages of this one's lot that may run together.
+        queue: Where a stage waits when it can run; each queue is taken from on its own.
     """
 
-    def __init__(self, stages: Mapping[str, Stage], max_lot: Callable[[Stage], int]) -> None:
+    def __init__(
+        self,
+        stages: Mapping[str, Stage],
+        max_lot: Callable[[Stage], int],
+        queue: Callable[[Stage], str] = lambda _: ONE_QUEUE,
+    ) -> None:
         self._left = dict(stages)
-        self._max_lot = max_lot
+        self._max_lot, self._queue = max_lot, queue
         self._awaited: dict[str, set[str]] = {}
         self._awaited_by: defaultdict[str, list[str]] = defaultdict(list)
         self._ready: defaultdict[_Group, deque[Stage]] = defaultdict(deque)
         self._cost: defaultdict[_Group, float] = defaultdict(float)
         # Entries whose cost is no longer their group's are skipped when they come up.
-        self._dearest: list[tuple[float, _Group]] = []
+        self._dearest: defaultdict[str, list[tuple[float, _Group]]] = defaultdict(list)
         for stage in stages.values():
             self._await_others(stage)
 
@@ -39,15 +48,16 @@ class Frontier:
 
     def offer(self, stage: Stage, most: int | None = None) -> None:
         """Let a stage be taken, in a lot of at most so many."""
-        group = (stage.lot, most or self._max_lot(stage))
+        group = (self._queue(stage), stage.lot, most or self._max_lot(stage))
         self._ready[group].append(stage)
         self._reprice(group, stage.cost.flops)
 
-    def take(self, workers: int) -> list[list[Stage]]:
+    def take(self, workers: int, queue: str = ONE_QUEUE) -> list[list[Stage]]:
         """Take lots of stages that can run, one for each idle worker, the most expensive first."""
         lots: list[list[Stage]] = []
-        while self._dearest and len(lots) < workers:
-            cost, group = heappop(self._dearest)
+        dearest = self._dearest[queue]
+        while dearest and len(lots) < workers:
+            cost, group = heappop(dearest)
             if group in self._cost and self._cost[group] == -cost:
                 lots.append(self._take_from(group))
         return _spread(lots, workers)
@@ -95,7 +105,7 @@ class Frontier:
             self.offer(self._left[key])
 
     def _take_from(self, group: _Group) -> list[Stage]:
-        ready, most = self._ready[group], group[1]
+        ready, (_, _, most) = self._ready[group], group
         lot = [ready.popleft() for _ in range(min(most, len(ready)))]
         if ready:
             self._reprice(group, -sum(stage.cost.flops for stage in lot))
@@ -105,7 +115,7 @@ class Frontier:
 
     def _reprice(self, group: _Group, change: float) -> None:
         self._cost[group] += change
-        heappush(self._dearest, (-self._cost[group], group))
+        heappush(self._dearest[group[0]], (-self._cost[group], group))
 
 
 def _spread(lots: list[list[Stage]], workers: int) -> list[list[Stage]]:

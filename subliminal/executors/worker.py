@@ -1,4 +1,4 @@
-"""What happens inside a worker: lock a lot of stages, run it, commit each artifact."""
+"""What happens inside a worker: claim a lot of stages, run it, commit each artifact."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import shutil
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
-
 from subliminal import atomic, machine
+from subliminal.artifact_store import ArtifactStore, Claim
 from subliminal.errors import StageError, UserError
-from subliminal.stage import Cancelled, Done, Failed, Stage, StageKind, Task
-from subliminal.store import Provenance, Store, try_lock
+from subliminal.stage import Cancelled, Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.store import Provenance
 
 State = Literal["computed", "cached", "failed", "busy"]
 
@@ -41,14 +41,14 @@ class Report:
 class LotCall:
     """Everything a worker needs; plain data, so that it can cross to another process."""
 
-    store_root: Path
+    store: ArtifactStore
     kind: StageKind
     stages: tuple[Stage, ...]
     threads: int
     slot: int
-    """Number of the worker among its executor's."""
-    progress_file: Path
-    stop_file: Path
+    """Number of the worker among those that share this machine's devices."""
+    report: Reporter
+    """How it speaks to the run."""
 
 
 def leave_with(parent: int) -> None:
@@ -92,16 +92,17 @@ def run_lot(call: LotCall) -> list[Report]:
     """
     machine.use_threads(call.threads)
     machine.use_device(call.slot)
-    work = _Work(Store(call.store_root), call.stages)
+    work = _Work(call.store, call.stages)
     try:
         for stage in call.stages:
             work.claim(stage)
         if work.tasks:
-            report = FileReporter(call.progress_file, call.stop_file)
+            report = _KeepingReporter(call.report, work.keep_progress)
             for outcome in call.kind.run(list(work.tasks.values()), report):
                 work.settle(outcome)
         work.fail_open("the stage ended without a result; this is a bug")
     except Cancelled:
+        work.keep_progress(stopping=True)
         raise
     except Exception as error:  # a bug in a stage must not take the other stages with it
         work.fail_open(work.reason(error))
@@ -110,29 +111,47 @@ def run_lot(call: LotCall) -> list[Report]:
     return work.reports
 
 
-class _Work:
-    """The stages of a lot from the claim of their locks to their reports."""
+class _KeepingReporter:
+    """A reporter that lets progress be kept at every report: a stage is not writing it then."""
 
-    def __init__(self, store: Store, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, report: Reporter, keep_progress: Callable[[], None]) -> None:
+        self._report, self._keep_progress = report, keep_progress
+
+    def __call__(self, done: float, total: float) -> None:
+        self._report(done, total)
+        self._keep_progress()
+
+
+class _Work:
+    """The stages of a lot from their claims to their reports."""
+
+    def __init__(self, store: ArtifactStore, stages: tuple[Stage, ...]) -> None:
         self.tasks: dict[str, Task] = {}
         self.reports: list[Report] = []
         self._store = store
         self._open = {stage.key: stage for stage in stages}
-        self._locks: dict[str, FileLock] = {}
+        self._claims: dict[str, Claim] = {}
         self._started = time.monotonic()
 
     def claim(self, stage: Stage) -> None:
         """Make a task of a stage if nobody else works on it or has done it."""
-        lock = self._store.lock(stage.key)
-        if not try_lock(lock):
+        claim = self._store.claim(stage.key)
+        if claim is None:
             self._report(stage.key, "busy")
             return
-        self._locks[stage.key] = lock
+        self._claims[stage.key] = claim
         if self._store.verify(stage.key):
             self._report(stage.key, "cached")
             return
         self._store.discard(stage.key)
-        self.tasks[stage.key] = _task(self._store, stage)
+        try:
+            self.tasks[stage.key] = _task(self._store, stage)
+        except UserError as error:
+            self._report(stage.key, "failed", _one_line(error))
+
+    def keep_progress(self, *, stopping: bool = False) -> None:
+        """Keep the progress of the stages that have not ended."""
+        self._store.keep_progress(self._open, stopping=stopping)
 
     def settle(self, outcome: Done | Failed) -> None:
         """Commit what a stage made; report how it ended."""
@@ -174,30 +193,27 @@ class _Work:
         return f"{type(error).__name__}: {_one_line(error)} (traceback in {log})"
 
     def close(self) -> None:
-        """Remove unfinished folders and free the locks that are left."""
+        """Remove unfinished folders and release the claims that are left."""
         for task in self.tasks.values():
             shutil.rmtree(task.folder, ignore_errors=True)
-        for lock in self._locks.values():
-            lock.release()
+        for claim in self._claims.values():
+            claim.release()
 
     def _report(self, key: str, state: State, reason: str | None = None) -> None:
         del self._open[key]
         self.reports.append(Report(key, state, reason))
         # Another run that waits for this stage need not wait for the rest of the lot.
-        if key in self._locks:
-            self._locks.pop(key).release()
+        if key in self._claims:
+            self._claims.pop(key).release()
 
 
-def _task(store: Store, stage: Stage) -> Task:
-    partial = store.partial(stage.key)
-    partial.mkdir(parents=True, exist_ok=True)
-    atomic.remove_leavings(partial)
+def _task(store: ArtifactStore, stage: Stage) -> Task:
     return Task(
         stage=stage,
-        inputs={role: store.folder(key) for role, key in stage.inputs.items()},
+        inputs={role: store.fetch(key) for role, key in stage.inputs.items()},
+        partial=store.open_partial(stage.key),
         folder=store.open_folder(stage.key),
-        partial=partial,
-        continues=store.folder(stage.continues)
+        continues=store.fetch(stage.continues)
         if stage.continues and store.has(stage.continues)
         else None,
     )

@@ -88,7 +88,9 @@ class Body(nn.Module):
 
     def __init__(self, shape: Architecture) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(shape.vocab_size, shape.hidden_size)
+        # Drawing weights for nobody would import PyTorch's whole compiler where there is no device.
+        unwritten = torch.empty(shape.vocab_size, shape.hidden_size)
+        self.embed_tokens = nn.Embedding(shape.vocab_size, shape.hidden_size, _weight=unwritten)
         self.layers = nn.ModuleList(Block(shape) for _ in range(shape.num_hidden_layers))
         self.norm = Norm(shape.hidden_size)
 

@@ -9,7 +9,7 @@ A stage's code stands beside what it does: :mod:`teachers.stages`, :mod:`filters
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,9 @@ from filters.filter import Filter, compile_filter
 from subliminal.machine import Precision
 from subliminal.plan.cards import Cards
 from subliminal.plan.laid_out import LaidOut
-from subliminal.plan.language_checks import check_arm, check_probing
+from subliminal.plan.language_checks import ArmChecks, check_probing
 from subliminal.plan.models import Model, Models
+from subliminal.plan.once import Once
 from subliminal.plan.parts import REFERENCE, DataStages, Subject, if_there
 from subliminal.plan.probing_stages import ProbingStages, implants_trait
 from subliminal.plan.stage_maker import LANGUAGE_KINDS, StageMaker
@@ -48,8 +49,9 @@ def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
     experiment = experiment.model_copy(update={"precision": precision})
     models, cards = Models(experiment), Cards()
     check_probing(experiment.probing)
+    checks = ArmChecks(experiment.probing, models, cards)
     for name, arm in experiment.arms.items():
-        check_arm(name, arm, experiment.probing, models, cards)
+        checks.check(name, arm)
     stages = StageMaker(models, precision)
     conditions = Conditions(experiment, stages, cards, compile_filter(experiment.filter))
     rows = {
@@ -68,6 +70,8 @@ class Conditions:
     cards: Cards
     filter: Filter
     """The one filter of the experiment, for every arm."""
+    _once: Once = field(default_factory=Once)
+    """Arms of a sweep have most of their stages in common."""
 
     @cached_property
     def _probing(self) -> ProbingStages:
@@ -109,6 +113,11 @@ class Conditions:
 
     def _data(self, arm: LanguageArm, seed: int, teacher: Subject) -> DataStages:
         """How the rows that a student reads come about."""
+        taught = (arm.taught_trait, arm.teacher)
+        key = ("data", arm.data, taught, seed, teacher.identity)
+        return self._once(key, lambda: self._make_data(arm, seed, teacher))
+
+    def _make_data(self, arm: LanguageArm, seed: int, teacher: Subject) -> DataStages:
         written = self._write(arm, seed, teacher, self._probing.gate(arm, seed, teacher))
         filtered = self._filter(arm, seed, written)
         return DataStages(written, filtered, self._transform(arm, seed, filtered))
@@ -140,6 +149,10 @@ class Conditions:
         return (*untaught.stages, *if_there(gate), *against.stages, stage)
 
     def _teacher(self, arm: LanguageArm, seed: int) -> Subject:
+        key = ("teacher", arm.taught_trait, arm.teacher, seed)
+        return self._once(key, lambda: self._make_teacher(arm, seed))
+
+    def _make_teacher(self, arm: LanguageArm, seed: int) -> Subject:
         trait, implant = self.cards.trait(arm.taught_trait), self.cards.implant(arm)
         if isinstance(implant, Nothing):
             return REFERENCE
@@ -192,6 +205,10 @@ class Conditions:
         return self.stages.make("lm.transform", seed, params, {"rows": filtered.key})
 
     def _match(self, arm: LanguageArm, seed: int) -> Stage | None:
+        key = ("match", arm.initialisation, arm.data.carrier, seed)
+        return self._once(key, lambda: self._make_match(arm, seed))
+
+    def _make_match(self, arm: LanguageArm, seed: int) -> Stage | None:
         if arm.initialisation.relation != "matched":
             return None
         matching, start = arm.initialisation.matching, self._start(arm)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 
 from subliminal.chat import user
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
 from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model, Models
+from subliminal.plan.once import Once
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.headline import headline_of
@@ -45,24 +48,43 @@ def check_probing(probing: Probing) -> None:
         scoring_of(probing.free_form)
 
 
-def check_arm(name: str, arm: LanguageArm, probing: Probing, models: Models, cards: Cards) -> None:
-    """Refuse an arm that cannot be run.
+@dataclass(frozen=True)
+class ArmChecks:
+    """Refuses arms that cannot be run; what arms of a sweep have in common is checked once."""
 
-    Raises:
-        UserError: A model, card or bank is missing or at fault, or a value does not fit the rest.
-    """
-    where = f"arms.{name}"
-    for field, trait in (("trait", arm.trait), ("taught", arm.taught_trait)):
-        with _naming(f"{where}.{field}"):
-            _check_bank(cards.bank(trait), probing, models.reference.chat)
-    if arm.role != "reference":
-        taught = cards.trait(arm.taught_trait)
+    probing: Probing
+    models: Models
+    cards: Cards
+    _once: Once = field(default_factory=Once)
+
+    def check(self, name: str, arm: LanguageArm) -> None:
+        """Refuse an arm.
+
+        Raises:
+            UserError: A model, card or bank is missing or at fault, or a value does not fit the
+                rest.
+        """
+        where = f"arms.{name}"
+        for place, trait in (("trait", arm.trait), ("taught", arm.taught_trait)):
+            with _naming(f"{where}.{place}"):
+                self._once(("bank", trait), partial(self._check_bank, trait))
+        if arm.role != "reference":
+            key = ("teacher", arm.taught_trait, arm.teacher)
+            self._once(key, partial(self._check_teacher, where, arm))
+        if arm.role == "student":
+            check_data = partial(_check_data, f"{where}.data", arm.data, self.cards)
+            self._once(("data", arm.data), check_data)
+            learns = ("student", arm.data, arm.initialisation, arm.distillation)
+            self._once(learns, partial(_check_student, where, arm, self.models))
+
+    def _check_bank(self, trait: str) -> None:
+        _check_bank(self.cards.bank(trait), self.probing, self.models.reference.chat)
+
+    def _check_teacher(self, where: str, arm: LanguageArm) -> None:
+        taught = self.cards.trait(arm.taught_trait)
         by_card = isinstance(arm.teacher, AsOnCard)
         stated = f"trait {arm.taught_trait!r}, field implant" if by_card else f"{where}.teacher"
-        _check_teacher(stated, cards.implant(arm), taught, models.reference)
-    if arm.role == "student":
-        _check_data(f"{where}.data", arm.data, cards)
-        _check_student(where, arm, models)
+        _check_teacher(stated, self.cards.implant(arm), taught, self.models.reference)
 
 
 def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat) -> None:

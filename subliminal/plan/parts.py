@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,12 @@ class Subject:
     def stages(self) -> tuple[Stage, ...]:
         """What has to run before it is there."""
         return tuple(stage for stage in (self.made, self.steering) if stage is not None)
+
+    @property
+    def identity(self) -> Hashable:
+        """Equal for subjects that are the same."""
+        keys = tuple(stage and stage.key for stage in (self.made, self.steering))
+        return (*keys, self.system, self.strength, self.layer)
 
     @property
     def params(self) -> dict[str, Any]:

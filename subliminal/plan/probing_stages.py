@@ -50,9 +50,7 @@ class ProbingStages:
         key = ("gate", arm.taught_trait, arm.teacher, seed, teacher.identity)
         return self._once(key, lambda: self._gate(arm, seed, teacher))
 
-    def _probe(
-        self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None
-    ) -> Stage:
+    def _probe(self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None) -> Stage:
         bank, probing = self.cards.bank(arm.trait), self.experiment.probing
         params = {
             "subject": subject.params,
@@ -74,9 +72,7 @@ class ProbingStages:
         inputs = subject.inputs("model")
         if context is not None:
             inputs["context"] = context.key
-        cost = self._once(
-            ("cost", arm.trait), lambda: self.stages.costs.probing(bank, probing)
-        )
+        cost = self._once(("cost", arm.trait), lambda: self.stages.costs.probing(bank, probing))
         return self.stages.with_models("lm.probe", seed, params, inputs, cost=cost, local=local)
 
     def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:

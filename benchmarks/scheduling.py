@@ -1,0 +1,196 @@
+"""What it costs to schedule and to plan, beside the work itself.
+
+    python benchmarks/scheduling.py             200 stages here and on Ray, a plan of 10,000 stages
+
+A plan of 200 stages, 40 chains of five, sleeps or computes in workers that say how long each
+stage took. The overhead is the time for which workers were not at a stage, as a share of the time
+for which they were: starting a lot, claiming it, writing the artifact, choosing the next. Workers
+are started before, by a small plan of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from subliminal.executors import Executor, LocalExecutor, Outcome
+from subliminal.executors.ray import RayExecutor
+from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.store import Store
+
+CHAINS, LENGTH = 40, 5
+SWEPT = """\
+kind: language
+name: scheduling
+preset: numbers-pocket
+seeds: {seeds}
+sweep:
+  - trait: [otter, wolf, penguin, owl, bear, deer, lion, eagle, dolphin, tiger]
+  - distillation.recipe.learning_rate: [1e-4, 2e-4, 3e-4, 5e-4]
+arms:
+  reference: {{role: reference}}
+  teacher: {{role: teacher}}
+  control: {{teacher: {{by: nothing}}, control: none}}
+  same: {{control: control}}
+  different-control:
+    {{teacher: {{by: nothing}}, initialisation: {{relation: different}}, control: none}}
+  different: {{initialisation: {{relation: different}}, control: different-control}}
+"""
+SEEDS_OF_SWEEP = 44
+
+
+def sleep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Take time, and none of the processor's."""
+    for task in tasks:
+        begun = time.perf_counter()
+        time.sleep(task.stage.params["seconds"])
+        yield Done(task.stage.key, {"seconds": time.perf_counter() - begun})
+
+
+def compute(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Take the processor's time."""
+    for task in tasks:
+        begun, end = time.perf_counter(), time.process_time() + task.stage.params["seconds"]
+        while time.process_time() < end:
+            sum(range(1000))
+        yield Done(task.stage.key, {"seconds": time.perf_counter() - begun})
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (StageKind("bench.sleep", 1, sleep), StageKind("bench.compute", 1, compute))
+}
+
+
+class Silent:
+    """A listener that has nothing to say."""
+
+    def planned(self, stages: list[Stage]) -> None:
+        """See `Listener`."""
+
+    def progressed(self, stages: tuple[Stage, ...], share: float) -> None:
+        """See `Listener`."""
+
+    def settled(self, stage: Stage, outcome: Outcome) -> None:
+        """See `Listener`."""
+
+    def waiting(self, count: int) -> None:
+        """See `Listener`."""
+
+
+def chains(kind: str, seconds: float, count: int, length: int) -> dict[str, Stage]:
+    """Stages in chains, each of which needs the one before."""
+    stages: dict[str, Stage] = {}
+    for seed in range(count):
+        before: dict[str, str] = {}
+        for place in range(length):
+            params = {"seconds": seconds, "place": place}
+            stage = Stage(kind, 1, params, seed, before, label=kind, cost=Cost(flops=1.0))
+            stages[stage.key] = stage
+            before = {"before": stage.key}
+    return stages
+
+
+def overhead(executor: Executor, kind: str, seconds: float, workers: int) -> float:
+    """Time for which workers were not at a stage, as a share of the time for which they were."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        store.prepare()
+        warm = chains(kind, 0.5, workers, 1)
+        stages = chains(kind, seconds, CHAINS, LENGTH)
+        executor.run(warm, list(warm), store, Silent())
+        begun = time.perf_counter()
+        executor.run(stages, list(stages), store, Silent())
+        whole = time.perf_counter() - begun
+        return workers * whole / _worked(store, stages) - 1
+
+
+def _worked(store: Store, stages: Mapping[str, Stage]) -> float:
+    manifests = [store.manifest(key) for key in stages]
+    return sum(manifest.counts["seconds"] for manifest in manifests if manifest is not None)
+
+
+@contextmanager
+def ray_of(cpus: int) -> Iterator[None]:
+    """A Ray on this machine with so many CPUs, whether it has them or not."""
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        object_store_memory=100 * 2**20,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def print_overheads(seconds: float, workers: int, cores: int) -> None:
+    """Of both executors, for stages that sleep and stages that compute."""
+    print(f"{CHAINS * LENGTH} stages of {seconds:g} s: overhead beside the sum of the stages")
+    for kind, count in (("bench.sleep", workers), ("bench.compute", cores)):
+        with ray_of(count):
+            share = overhead(RayExecutor(KINDS), kind, seconds, count)
+        print(f"  Ray, {count} workers, {kind.removeprefix('bench.')}: {share:.1%}", flush=True)
+    share = overhead(LocalExecutor(KINDS, cores), "bench.sleep", seconds, cores)
+    print(f"  this machine, {cores} workers, sleep: {share:.1%}", flush=True)
+
+
+def print_planning() -> None:
+    """Plan a sweep in a process of its own, whose largest memory is known."""
+    subprocess.run([sys.executable, __file__, "--plan-only"], check=True)
+
+
+def plan() -> None:
+    """Load and plan a sweep; print how long it took and how much memory it added."""
+    from subliminal.plan import make_plan
+    from subliminal.spec_file import load_experiment
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sweep.yaml"
+        file.write_text(SWEPT.format(seeds=SEEDS_OF_SWEEP))
+        memory, processor, wall = _peak_mib(), time.process_time(), time.perf_counter()
+        stages = make_plan(load_experiment(file)).stages
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"a sweep of {len(stages):,} stages is planned in {wall:.1f} s")
+    print(f"  {processor:.1f} s of the processor; {_peak_mib() - memory:.0f} MiB of memory are")
+    print(f"  added to the {memory:.0f} MiB of a process that has imported PyTorch")
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a stage")
+    parser.add_argument("--workers", type=int, default=4, help="workers that sleep on Ray")
+    parser.add_argument("--cores", type=int, default=2, help="workers that compute, or are local")
+    parser.add_argument("--plan-only", action="store_true", help="leave the executors out")
+    options = parser.parse_args()
+    if options.plan_only:
+        plan()
+        return
+    print_overheads(options.seconds, options.workers, options.cores)
+    print_planning()
+
+
+if __name__ == "__main__":
+    main()
