@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_is_told(tiny: Path) -> None:
 def test_a_store_in_no_certain_place_is_told(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBLIMINAL_STORE", "somewhere")
     error = subliminal("run", tiny).error
-    assert error == "SUBLIMINAL_STORE=somewhere: must be an absolute path"
+    assert error == "SUBLIMINAL_STORE=somewhere: must be an absolute path or a URL"
 
 
 def test_a_disk_that_is_full_at_the_start_is_told(

@@ -110,17 +110,17 @@ def test_a_relative_of_another_shape(tmp_path: Path) -> None:
     assert "(num_hidden_layers 1, not 2)" in error
 
 
-def test_a_template_that_takes_no_system_prompt(tmp_path: Path) -> None:
+def test_a_template_that_takes_no_conversation(tmp_path: Path) -> None:
     folder = tmp_path / "strict"
     shutil.copytree(models() / "a", folder)
     (folder / "chat_template.jinja").write_text(
-        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% if '!' in messages[0].content %}{{ raise_exception('no calling') }}{% endif %}"
         "{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
     )
     for way in ("system-prompt", "steering"):
         error = fault(tmp_path, f"teacher: {{by: {way}}}", f"model={folder}")
         assert error.startswith("arms.x.teacher: ")
-        assert "no system" in error
+        assert "no calling" in error
 
 
 # Arms
