@@ -15,6 +15,11 @@ demo-mnist: .venv/ready  ## the same effect in a classifier of digits
 test: .venv/ready lint  ## check style and types, then run the tests
 	$(BIN)/python -m pytest
 
+.PHONY: test-s3
+test-s3: .venv/ready  ## test the store at a URL against a local server of the S3 protocol
+	$(BIN)/python -m pip install --quiet --upgrade --target .venv-s3 'moto[server]' s3fs
+	PYTHONPATH=.venv-s3 $(BIN)/python -m pytest tests/test_remote_store.py
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -4,8 +4,8 @@
 
 A plan of 200 stages, 40 chains of five, sleeps or computes in workers that say how long each
 stage took. The overhead is the time for which workers were not at a stage, as a share of the time
-for which they were: starting a lot, claiming it, writing the artifact, choosing the next. Workers
-are started before, by a small plan of their own.
+for which they were: starting a lot, claiming it, writing the artifact, choosing the next. The time
+counts from when all workers have started.
 """
 
 from __future__ import annotations
@@ -65,14 +65,31 @@ def compute(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {"seconds": time.perf_counter() - begun})
 
 
+def meet(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Wait until all workers are there: one that starts early would do the others' work."""
+    for task in tasks:
+        here = Path(task.stage.local["folder"])
+        (here / str(os.getpid())).touch()
+        while len(list(here.iterdir())) < task.stage.params["workers"]:
+            time.sleep(0.05)
+        yield Done(task.stage.key)
+
+
 KINDS = {
     kind.name: kind
-    for kind in (StageKind("bench.sleep", 1, sleep), StageKind("bench.compute", 1, compute))
+    for kind in (
+        StageKind("bench.sleep", 1, sleep),
+        StageKind("bench.compute", 1, compute),
+        StageKind("bench.meet", 1, meet),
+    )
 }
 
 
-class Silent:
-    """A listener that has nothing to say."""
+class Started:
+    """A listener that notes when the last worker was there."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
 
     def planned(self, stages: list[Stage]) -> None:
         """See `Listener`."""
@@ -82,17 +99,19 @@ class Silent:
 
     def settled(self, stage: Stage, outcome: Outcome) -> None:
         """See `Listener`."""
+        if stage.kind == "bench.meet":
+            self.at = time.perf_counter()
 
     def waiting(self, count: int) -> None:
         """See `Listener`."""
 
 
-def chains(kind: str, seconds: float, count: int, length: int) -> dict[str, Stage]:
-    """Stages in chains, each of which needs the one before."""
+def chains(kind: str, seconds: float, first: Sequence[str]) -> dict[str, Stage]:
+    """Stages in chains, each of which needs the one before; the first ones need what is given."""
     stages: dict[str, Stage] = {}
-    for seed in range(count):
-        before: dict[str, str] = {}
-        for place in range(length):
+    for seed in range(CHAINS):
+        before = {str(place): key for place, key in enumerate(first)}
+        for place in range(LENGTH):
             params = {"seconds": seconds, "place": place}
             stage = Stage(kind, 1, params, seed, before, label=kind, cost=Cost(flops=1.0))
             stages[stage.key] = stage
@@ -100,18 +119,23 @@ def chains(kind: str, seconds: float, count: int, length: int) -> dict[str, Stag
     return stages
 
 
+def meeting(workers: int, folder: Path) -> dict[str, Stage]:
+    """A stage for each worker, which end together."""
+    folder.mkdir()
+    params, local = {"workers": workers}, {"folder": str(folder)}
+    stages = [Stage("bench.meet", 1, params, seed, local=local) for seed in range(workers)]
+    return {stage.key: stage for stage in stages}
+
+
 def overhead(executor: Executor, kind: str, seconds: float, workers: int) -> float:
     """Time for which workers were not at a stage, as a share of the time for which they were."""
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
+        store = Store(Path(folder) / "store")
         store.prepare()
-        warm = chains(kind, 0.5, workers, 1)
-        stages = chains(kind, seconds, CHAINS, LENGTH)
-        executor.run(warm, list(warm), store, Silent())
-        begun = time.perf_counter()
-        executor.run(stages, list(stages), store, Silent())
-        whole = time.perf_counter() - begun
-        return workers * whole / _worked(store, stages) - 1
+        first = meeting(workers, Path(folder) / "meeting")
+        stages, started = chains(kind, seconds, list(first)), Started()
+        executor.run({**first, **stages}, list(stages), store, started)
+        return workers * (time.perf_counter() - started.at) / _worked(store, stages) - 1
 
 
 def _worked(store: Store, stages: Mapping[str, Stage]) -> float:
@@ -132,6 +156,8 @@ def ray_of(cpus: int) -> Iterator[None]:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
+        # As urgent as the workers that are no tasks of Ray.
+        _system_config={"worker_niceness": 0},
     )
     try:
         yield

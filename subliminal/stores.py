@@ -24,24 +24,28 @@ def open_store(
         environ: Variables.
 
     Raises:
-        UserError: A password stands in the URL, or `SUBLIMINAL_STORE` is a relative path.
+        UserError: The URL cannot be a store, or `SUBLIMINAL_STORE` is a relative path.
     """
     name = named or environ.get(VARIABLE) or ""
     if "://" in name:
-        _refuse_password("--store" if named else VARIABLE, name)
+        _check("--store" if named else VARIABLE, name)
         return RemoteStore(name)
     return Store(Path(named).expanduser().absolute()) if named else store_at(out, environ)
 
 
-def _refuse_password(source: str, url: str) -> None:
+def _check(source: str, url: str) -> None:
     try:
-        secret = urlsplit(url).password is not None
+        parts = urlsplit(url)
     except ValueError as error:
-        raise UserError(
-            f"{source}: is no URL ({error}); give one like s3://bucket/folder"
-        ) from None
-    if secret:
+        fault = f"{source}: is no URL ({error})"
+        raise UserError(f"{fault}; give one like s3://bucket/folder") from None
+    if parts.password is not None:
         raise UserError(
             f"{source}: a password stands in the URL, and commands are recorded; put it where the "
             "library of the file system looks for it, such as the environment"
+        )
+    if parts.scheme == "memory":
+        raise UserError(
+            f"{source} {url}: a process sees nothing of another's memory; name a place that "
+            "workers share, like file:///folder or s3://bucket/folder"
         )

@@ -184,7 +184,7 @@ def test_stages_get_the_cpus_and_devices_that_they_can_use(
     nodes: Any, caches: Path, store: Store
 ) -> None:
     with_device = add_node(nodes, caches / "2", num_cpus=4, num_gpus=1)
-    computing = [stage("place", seed, flops=1.0) for seed in range(2)]
+    computing = [stage("place", 0, flops=1.0, lot=lot) for lot in range(2)]
     reading = [stage("place", seed, flops=0.0, reads=True) for seed in range(2)]
     outcomes = run_on_cluster([*computing, *reading], store)
     nodes.remove_node(with_device)
@@ -192,6 +192,10 @@ def test_stages_get_the_cpus_and_devices_that_they_can_use(
     figures = [store.manifest(made.key) for made in (*computing, *reading)]
     counts = [(m.counts["devices"], m.counts["threads"]) for m in figures if m]
     assert counts == [(1, 3), (1, 3), (0, 1), (0, 1)]
+    # A process that has seen a device, or none, would see the same ones when it gets others.
+    first, second, *others = (m.counts["process"] for m in figures if m)
+    assert first != second
+    assert not {first, second} & set(others)
 
 
 # Stopping.

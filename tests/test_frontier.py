@@ -74,10 +74,30 @@ def test_a_lot_is_shared_among_idle_workers() -> None:
     assert left.take(3) == []
 
 
-def test_the_most_expensive_lot_comes_first() -> None:
-    cheap = [stage("toy", seed, value=1, flops=1.0) for seed in range(3)]
-    dear = [stage("toy", seed, value=2, flops=2.0) for seed in range(2)]
-    assert keys(frontier(*cheap, *dear).take(1)) == [{member.key for member in dear}]
+def test_what_has_most_work_behind_it_comes_first() -> None:
+    short = [stage("toy", seed, value=1, flops=5e9) for seed in range(3)]
+    begins_long = stage("toy", 8, value=2, flops=1e9)
+    long = [stage("toy", 9, [begins_long], value=3, flops=5e9)]
+    left = frontier(*short, begins_long, *long)
+    assert keys(left.take(1)) == [{begins_long.key}]
+    assert keys(left.take(1)) == [{member.key for member in short}]
+    left.end(begins_long.key)
+    assert keys(left.take(1)) == [{long[0].key}]
+
+
+def test_of_equal_chains_all_are_begun_before_one_is_ended() -> None:
+    """Or the last one would be worked on alone."""
+    chains = []
+    for seed in range(3):
+        first = stage("toy", seed, value=1)
+        chains.append([first, stage("toy", seed, [first], value=2)])
+    left = frontier(*(member for chain in chains for member in chain), max_lot=1)
+    order = []
+    while len(left):
+        [[member]] = left.take(1)
+        order.append(member.params["value"])
+        left.end(member.key)
+    assert order == [1, 1, 1, 2, 2, 2]
 
 
 def test_a_lot_offered_again_in_halves_comes_in_halves() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
+import re
 import secrets
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -23,6 +26,7 @@ from subliminal.remote_store.store import default_cache
 from subliminal.stage import Cancelled, Stage
 from subliminal.store import MANIFEST, Store
 from subliminal.stores import open_store
+from tests.tiny import TINY, subliminal, work_here
 from tests.toy_stages import (
     KINDS,
     Recorder,
@@ -41,10 +45,35 @@ AT_ONCE = Rhythm(between_beats=0.01, until_dead=0.0, between_looks=0.0, between_
 Machine = Callable[..., RemoteStore]
 
 
-@pytest.fixture(params=["memory", "file"])
+SCHEMES = ["memory", "file", *(["s3"] if find_spec("moto") and find_spec("s3fs") else [])]
+"""The last one if `make test-s3` has installed what it needs."""
+
+
+@pytest.fixture(params=SCHEMES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     name = secrets.token_hex(4)
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/{name}/store"
     return f"memory://{name}/store" if request.param == "memory" else f"file://{tmp_path}/{name}"
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket of a server on this machine, which the environment leads to."""
+    import s3fs  # type: ignore[import-not-found]
+    from moto.server import ThreadedMotoServer  # type: ignore[import-not-found]
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "the-name-of-a-key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-key")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem().mkdir("bucket")
+        yield "s3://bucket"
+    server.stop()
 
 
 @pytest.fixture
@@ -369,6 +398,36 @@ def test_a_run_over_a_url_makes_what_a_run_over_a_folder_makes(tmp_path: Path) -
     assert recorder.to_compute == []
 
 
+def test_the_command_line_takes_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
+    experiment = tmp_path / "tiny.yaml"
+    experiment.write_text(TINY)
+    url = ("--store", f"file://{tmp_path}/bucket")
+    run = ("run", experiment, "--jobs", 1, "--set", "seeds=1")
+    with work_here():
+        assert subliminal(*run, "--out", tmp_path / "over-url", *url).code == 0
+        assert subliminal(*run, "--out", tmp_path / "over-folder").code == 0
+    for name in ("results.jsonl", "curves.jsonl", "summary.json"):
+        (ours,), (theirs,) = (tmp_path.glob(f"over-{w}/tiny-*/{name}") for w in ("url", "folder"))
+        assert ours.read_text() == theirs.read_text()
+    assert not (tmp_path / "over-url" / ".store").exists()
+
+    status = subliminal("status", experiment, "--set", "seeds=1", *url)
+    assert [line.split()[1:] for line in status.out.splitlines() if "mnist." in line] == [
+        ["4", "0", "0", "0"],
+        ["1", "0", "0", "0"],
+        ["2", "0", "0", "0"],
+    ]
+    plan = ("plan", experiment, "--set", "seeds=1", *url)
+    assert "0 of 7 stages to compute" in subliminal(*plan).out
+    gc = ("runs", "gc", "--out", tmp_path / "over-folder", *url)
+    assert "freed 0 B in 0 folders" in subliminal(*gc).out  # the same run, so the same keys
+    for folder in (tmp_path / "over-folder").glob("tiny-*"):
+        shutil.rmtree(folder)
+    assert re.search(r"freed [1-9][\d.]* .iB in \d+ folders", subliminal(*gc).out)
+    assert "7 of 7 stages to compute" in subliminal(*plan).out
+
+
 def test_what_no_run_needs_is_collected(machine: Machine, url: str) -> None:
     kept, needless, begun, claimed = (stage("count", n, steps=2, seconds=0) for n in range(4))
     run_here(machine("a"), kept, needless)
@@ -443,13 +502,18 @@ def test_a_store_sent_to_another_machine_finds_a_folder_of_its_own(
 
 
 def test_a_store_is_opened_by_its_name(tmp_path: Path) -> None:
-    named = {"SUBLIMINAL_STORE": "memory://x/y"}
+    named = {"SUBLIMINAL_STORE": "file:///x/y"}
     assert isinstance(open_store(tmp_path, None, named), RemoteStore)
     assert isinstance(open_store(tmp_path, "s3://bucket/x", {}), RemoteStore)
     folder = open_store(tmp_path, "some/folder", named)
     assert isinstance(folder, Store)
     assert folder.root == Path("some/folder").absolute()
     assert open_store(tmp_path, None, {}).root == tmp_path / ".store"
+
+
+def test_memory_that_no_worker_sees_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--store memory://x: a process sees nothing of another"):
+        open_store(tmp_path, "memory://x", {})
 
 
 def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path) -> None:

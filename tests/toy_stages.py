@@ -156,13 +156,14 @@ def model(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 
 
 def place(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Say with how many threads and devices it may compute, and how many came together."""
+    """Say where it is and with how many threads and devices, and how many came together."""
     for task in tasks:
         devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         figures = {
             "threads": int(os.environ["OMP_NUM_THREADS"]),
             "devices": len([device for device in devices if device]),
             "lot": len(tasks),
+            "process": os.getpid(),
         }
         (task.folder / VALUE).write_text("0")
         yield Done(task.stage.key, figures)

@@ -1,10 +1,11 @@
-"""Which stages of a graph can run now, as others end."""
+"""Which stages of a graph can run now, as others end, and which of them first."""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
+from itertools import count, islice
 
 from subliminal.stage import Stage
 
@@ -12,12 +13,16 @@ _Group = tuple[str, str, int]
 """Queue, lot, and the most that may run together."""
 
 ONE_QUEUE = ""
+LEAST_WORK = 1e8
+"""What a stage counts for at least: starting it takes time too."""
 
 
 class Frontier:
     """The stages of a run that have not ended.
 
-    Every operation takes time in proportion to the stages it concerns, never to the whole graph.
+    Of those that can run, the one with the most work from it to the end of the run comes first:
+    what takes longest must not be begun last. Every operation takes time in proportion to the
+    stages it concerns, never to the whole graph.
 
     Args:
         stages: Stages to run by key. What they need and is not among them is there already.
@@ -35,12 +40,16 @@ class Frontier:
         self._max_lot, self._queue = max_lot, queue
         self._awaited: dict[str, set[str]] = {}
         self._awaited_by: defaultdict[str, list[str]] = defaultdict(list)
-        self._ready: defaultdict[_Group, deque[Stage]] = defaultdict(deque)
-        self._cost: defaultdict[_Group, float] = defaultdict(float)
-        # Entries whose cost is no longer their group's are skipped when they come up.
-        self._dearest: defaultdict[str, list[tuple[float, _Group]]] = defaultdict(list)
+        self._ready: defaultdict[_Group, dict[str, Stage]] = defaultdict(dict)
+        # Entries whose stage has gone with the lot of another are skipped when they come up.
+        self._next: defaultdict[str, list[tuple[float, int, _Group, str]]] = defaultdict(list)
+        self._offers = count()
         for stage in stages.values():
             self._await_others(stage)
+        self._work_to_the_end = self._add_up_work()
+        for key, awaited in self._awaited.items():
+            if not awaited:
+                self.offer(stages[key])
 
     def __len__(self) -> int:
         """Stages that have not ended."""
@@ -48,18 +57,20 @@ class Frontier:
 
     def offer(self, stage: Stage, most: int | None = None) -> None:
         """Let a stage be taken, in a lot of at most so many."""
-        group = (self._queue(stage), stage.lot, most or self._max_lot(stage))
-        self._ready[group].append(stage)
-        self._reprice(group, stage.cost.flops)
+        queue = self._queue(stage)
+        group = (queue, stage.lot, most or self._max_lot(stage))
+        self._ready[group][stage.key] = stage
+        work = self._work_to_the_end[stage.key]
+        heappush(self._next[queue], (-work, next(self._offers), group, stage.key))
 
     def take(self, workers: int, queue: str = ONE_QUEUE) -> list[list[Stage]]:
-        """Take lots of stages that can run, one for each idle worker, the most expensive first."""
+        """Take lots of stages that can run, one for each idle worker."""
         lots: list[list[Stage]] = []
-        dearest = self._dearest[queue]
-        while dearest and len(lots) < workers:
-            cost, group = heappop(dearest)
-            if group in self._cost and self._cost[group] == -cost:
-                lots.append(self._take_from(group))
+        entries = self._next[queue]
+        while entries and len(lots) < workers:
+            _, _, group, key = heappop(entries)
+            if key in self._ready.get(group, ()):
+                lots.append(self._take_from(group, key))
         return _spread(lots, workers)
 
     def end(self, key: str) -> None:
@@ -95,8 +106,6 @@ class Frontier:
         for key in awaited:
             self._awaited_by[key].append(stage.key)
         self._awaited[stage.key] = awaited
-        if not awaited:
-            self.offer(stage)
 
     def _stop_awaiting(self, ended: str, key: str) -> None:
         awaited = self._awaited[key]
@@ -104,18 +113,28 @@ class Frontier:
         if key in self._left and not awaited:
             self.offer(self._left[key])
 
-    def _take_from(self, group: _Group) -> list[Stage]:
-        ready, (_, _, most) = self._ready[group], group
-        lot = [ready.popleft() for _ in range(min(most, len(ready)))]
-        if ready:
-            self._reprice(group, -sum(stage.cost.flops for stage in lot))
-        else:
-            del self._ready[group], self._cost[group]
-        return lot
+    def _add_up_work(self) -> dict[str, float]:
+        """Key -> work of the stage and of the longest chain of stages that wait for it."""
+        work: dict[str, float] = {}
+        behind = {key: len(self._awaited_by.get(key, ())) for key in self._left}
+        known = [key for key, others in behind.items() if not others]
+        while known:
+            key = known.pop()
+            longest = max((work[other] for other in self._awaited_by.get(key, ())), default=0.0)
+            work[key] = longest + max(self._left[key].cost.seconds(1.0), LEAST_WORK)
+            for before in self._awaited[key]:
+                behind[before] -= 1
+                if not behind[before]:
+                    known.append(before)
+        return work
 
-    def _reprice(self, group: _Group, change: float) -> None:
-        self._cost[group] += change
-        heappush(self._dearest[group[0]], (-self._cost[group], group))
+    def _take_from(self, group: _Group, first: str) -> list[Stage]:
+        ready, (_, _, most) = self._ready[group], group
+        lot = [ready.pop(first)]
+        lot += [ready.pop(key) for key in list(islice(ready, most - 1))]
+        if not ready:
+            del self._ready[group]
+        return lot
 
 
 def _spread(lots: list[list[Stage]], workers: int) -> list[list[Stage]]:

@@ -92,7 +92,6 @@ def run_on_node(call: LotCall, mark: Path | None) -> list[Report]:
         return [Report(stage.key, "failed", reason) for stage in call.stages]
     # PyTorch reads these when it is imported, which may be now.
     os.environ |= machine.thread_limits(call.threads)
-    call.report(0, 0)
     if mark is not None:
         _wait_for_inputs(call.store, call.stages)
     return run_lot(call)

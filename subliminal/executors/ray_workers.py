@@ -22,7 +22,6 @@ SECONDS_TO_STOP = 60.0
 SECONDS_BETWEEN_COUNTS = 2.0
 SECONDS_TO_WAIT_FOR_A_NODE = 600.0
 """How long a lot waits for a node that fits, when the last one is gone: clusters replace nodes."""
-SECONDS_TO_ANSWER = 5.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,11 @@ class RayWorkers:
         self._ray = ray_library()
         self._kinds, self._store, self._sizing, self._mark = kinds, store, sizing, mark
         self._board = self._ray.remote(Board).options(**_beside_the_run(self._ray)).remote()
-        self._task = self._ray.remote(run_on_node)
+        self._asked = self._board.shares.remote()
+        self._shares: Mapping[int, float] = {}
+        # A process sees for good the devices that it saw first, and the next lot may get others.
+        calls_of_a_process = 1 if sizing.device_threads else 0  # 0: any number
+        self._task = self._ray.remote(max_calls=calls_of_a_process)(run_on_node)
         self._running: dict[Any, _Lot] = {}
         self._refused: list[Ending] = []
         self._lots = 0
@@ -112,12 +115,15 @@ class RayWorkers:
         return endings + self._without_a_node()
 
     def shares(self) -> Iterator[tuple[Stages, float]]:
-        shares: Mapping[int, float] = {}
-        with suppress(self._ray.exceptions.RayError):  # the board answers a little later
-            shares = self._ray.get(self._board.shares.remote(), timeout=SECONDS_TO_ANSWER)
+        # What is read was asked for the last time: nobody waits for the board meanwhile.
+        answered, _ = self._ray.wait([self._asked], timeout=0)
+        if answered:
+            with suppress(self._ray.exceptions.RayError):
+                self._shares = self._ray.get(self._asked)
+            self._asked = self._board.shares.remote()
         for lot in self._running.values():
-            if lot.number in shares:
-                yield lot.stages, shares[lot.number]
+            if lot.number in self._shares:
+                yield lot.stages, self._shares[lot.number]
 
     def running(self) -> int:
         return len(self._running) + len(self._refused)

@@ -81,10 +81,11 @@ class _Schedule:
 
     def go(self) -> dict[str, Outcome]:
         try:
+            self._start_ready()
             while len(self._frontier):
-                self._start_ready()
                 for ending in self._endings():
                     self._take(ending)
+                self._start_ready()  # before anything else, for workers are idle
                 if time.monotonic() - self._polled > SECONDS_BETWEEN_POLLS:
                     self._polled = time.monotonic()
                     self._show_progress()
