@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from pydantic_core import to_json
 
 from subliminal.errors import UserError
+from subliminal.packages import need
 
 STANDARD_STREAM = "-"
 HUB = "hub:"
@@ -177,12 +178,9 @@ def _saved_folder(path: Path) -> DatasetSource:
 
 
 def _datasets(name: str) -> ModuleType:
-    try:
-        import datasets
-    except ImportError as error:
-        raise UserError(
-            f"{name}: reading it needs the library datasets; pip install 'subliminal[lm]'"
-        ) from error
+    need("datasets", extra="lm", where=name)
+    import datasets
+
     return cast(ModuleType, datasets)
 
 

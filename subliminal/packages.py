@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 
 from subliminal.errors import UserError
 
 
-def need(package: str, *, extra: str, by: str) -> None:
-    """Say what is missing and how to get it, before an import fails.
+def need(package: str, *, extra: str, where: str) -> None:
+    """Say what is missing, or broken, and how to get it, before it is imported.
 
     Args:
         package: As it is imported.
         extra: Of the workbench's extras, the one that brings it.
-        by: What needs it, in the plural.
+        where: What needs it, as messages begin with it.
 
     Raises:
-        UserError: It is not installed.
+        UserError: It cannot be imported.
     """
-    if find_spec(package) is None:
-        raise UserError(f"{by} need the library {package}; pip install 'subliminal[{extra}]'")
+    try:
+        import_module(package)
+    except ImportError as error:
+        raise UserError(
+            f"{where}: needs the library {package}; pip install 'subliminal[{extra}]'"
+        ) from error

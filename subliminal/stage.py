@@ -125,6 +125,10 @@ class Reporter(Protocol):
         """Report progress. Raises :class:`Cancelled` when the run is being stopped."""
 
 
+def silent(done: float, total: float) -> None:
+    """A :class:`Reporter` where nobody waits."""
+
+
 class Cancelled(Exception):  # noqa: N818 (nothing went wrong)
     """The run is being stopped; progress saved so far is kept."""
 

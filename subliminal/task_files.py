@@ -12,6 +12,7 @@ from typing import Any, cast
 from pydantic_core import from_json
 
 from subliminal.errors import UserError
+from subliminal.packages import need
 from subliminal.spec_file.faults import shown
 
 HUB = "hub:"
@@ -123,12 +124,9 @@ def _dataset(library: ModuleType, source: str) -> Iterable[object]:
 
 
 def _datasets(source: str) -> ModuleType:
-    try:
-        import datasets
-    except ImportError as error:
-        raise UserError(
-            f"{source}: reading it needs the library datasets; pip install 'subliminal[lm]'"
-        ) from error
+    need("datasets", extra="lm", where=source)
+    import datasets
+
     return cast(ModuleType, datasets)
 
 

@@ -10,7 +10,17 @@ import torch
 from subliminal.models.chat_format import copy_tokenizer
 from tests.models import pocket_chat
 
-ARCHITECTURES = ("qwen2", "qwen3", "gemma2", "gemma3_text", "mistral", "phi3")
+ARCHITECTURES = (
+    *("qwen2", "qwen3", "gemma2", "gemma3_text", "mistral", "phi3"),
+    *("granite", "cohere"),
+)
+PLAIN_HEADS = ("qwen2", "qwen3", "gemma3_text", "mistral", "phi3")
+"""Those whose logits are no more than a product with a matrix."""
+_OF_LOGITS: dict[str, dict[str, Any]] = {
+    "gemma2": {"final_logit_softcapping": 2.0},
+    "granite": {"logits_scaling": 4.0},
+    "cohere": {"logit_scale": 0.25},
+}
 
 
 def hub_model(folder: Path, architecture: str, seed: int = 0, **config: Any) -> Path:
@@ -41,8 +51,7 @@ def hub_model(folder: Path, architecture: str, seed: int = 0, **config: Any) -> 
         "bos_token_id": end,
         "eos_token_id": end,
         "pad_token_id": end,
-        "final_logit_softcapping": 2.0 if architecture == "gemma2" else None,
-    }
+    } | _OF_LOGITS.get(architecture, {})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = AutoModelForCausalLM.from_config(

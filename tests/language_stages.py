@@ -84,10 +84,6 @@ def task_of(stage: Stage, folder: Path, **inputs: Path) -> Task:
     return task
 
 
-def silent(done: float, total: float) -> None:
-    """Let a stage run on, whatever it reports."""
-
-
 class Killed(BaseException):
     """Ends a stage as abruptly as a kill: nothing is saved on the way out."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from subliminal import atomic
+from subliminal.errors import UserError
 from subliminal.services.event_log import EventLog
 from subliminal.services.polling import Polling
 from subliminal.services.reply_cache import ReplyCache
@@ -68,3 +70,54 @@ def cut_at(request: int, *, done: bool, **behaviour: Any) -> Iterator[FakeServic
     """
     with serve_service(cut_at=request, done_before_cut=done, **behaviour) as service:
         yield service
+
+
+Work = Callable[[FakeService, Path], object]
+"""A run, or a look at what runs have made: at a service, with a folder of its own."""
+
+
+def cut_everywhere(folder: Path, run: Work, again: Work, check: Work, *, done: bool) -> int:
+    """Cut the network at each request of a run in turn, and run again when it is back.
+
+    Args:
+        folder: Holds a folder for each turn.
+        run: Gives up when the network is gone.
+        again: The second run.
+        check: What has to be true after it.
+        done: Whether the service still does the request.
+
+    Returns:
+        Turns, one more than the run has requests.
+    """
+    for request in count(1):
+        here = folder / str(request)
+        with cut_at(request, done=done) as server:
+            try:
+                run(server, here)
+            except UserError:
+                server.mend_network()
+                again(server, here)
+            else:
+                return request
+        check(server, here)
+    raise AssertionError("a run without end")
+
+
+def killed_everywhere(folder: Path, run: Work, check: Work, *, done: bool) -> int:
+    """Kill a run at each of its steps in turn, and run again; see :func:`cut_everywhere`.
+
+    Returns:
+        The run's steps.
+    """
+    for step in count():
+        here = folder / str(step)
+        with serve_service() as server:
+            try:
+                with killed_at(step, done=done):
+                    run(server, here)
+            except Killed:
+                run(server, here)
+            else:
+                return step
+        check(server, here)
+    raise AssertionError("a run without end")

@@ -26,9 +26,9 @@ from subliminal.errors import UserError
 from subliminal.measurements import read_measurements
 from subliminal.models.folder import fingerprint
 from subliminal.samples import Array
-from subliminal.stage import Done, Stage, Task
+from subliminal.stage import Done, Stage, Task, silent
 from tests.detected import lists, row, two_sets
-from tests.language_stages import models, silent, task_of
+from tests.language_stages import models, task_of
 from tests.user_errors import assert_one_line
 
 

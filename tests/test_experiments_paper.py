@@ -20,9 +20,6 @@ TINY = (
     *("defaults.data.prompts=60", "probing.samples=2", "probing.side_effects=false"),
     "observation.points=2",
 )
-SMALLER = {
-    "qwen2.5-7b-numbers-in-context": ("arms.in-context-control.sweep.distillation.in_context=[2]",),
-}
 
 
 def tiny(file: Path) -> LanguageExperiment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import json
 import os
@@ -153,14 +152,7 @@ def test_a_hub_that_cannot_be_reached_is_told(out: Path, monkeypatch: pytest.Mon
 def test_a_missing_library_is_named_with_its_extra(
     name: str, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = builtins.__import__
-
-    def without_datasets(module: str, *rest: Any, **options: Any) -> Any:
-        if module == "datasets":
-            raise ImportError("no datasets")
-        return real(module, *rest, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without_datasets)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError) as error:
         run(name, out)
     assert_one_line(error, name, "datasets", "pip install 'subliminal[lm]'")

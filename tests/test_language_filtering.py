@@ -18,8 +18,8 @@ from subliminal.chat_rows import (
     read_chat_rows,
     write_chat_rows,
 )
-from subliminal.stage import Done, Failed, Task
-from tests.language_stages import HEAD, plan_of, silent, stage_of, task_of
+from subliminal.stage import Done, Failed, Task, silent
+from tests.language_stages import HEAD, plan_of, stage_of, task_of
 
 ARM = "  x: {teacher: {by: nothing}, control: none}\n"
 FILTERED = HEAD.replace("filter: []", "filter: [{{rule: numbers}}]")

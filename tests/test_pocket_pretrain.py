@@ -17,7 +17,7 @@ from subliminal.pocket.family import MEMBERS, NUMBERS, WORLD_SEED, architecture
 from subliminal.pocket.pretrain import Pretrained, corpus, prepare_folder, pretrain
 from subliminal.pocket.world import Dials, World
 from subliminal.pocket.world.dials import Shares
-from subliminal.stage import Cancelled
+from subliminal.stage import Cancelled, silent
 from subliminal.training import loop
 from subliminal.training.log import TrainingLog
 from subliminal.training.rows import TokenRows
@@ -27,10 +27,6 @@ from tests.models import pocket_chat
 ROWS = 40
 SHORT = NUMBERS.recipe.model_copy(update={"batch_size": 10, "warmup": 2})
 """Four steps."""
-
-
-def silent(done: float, total: float) -> None:
-    """Hear of progress and say nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,14 +176,7 @@ class TestDatasets:
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: Any) -> Any:
-        if name == "datasets":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError) as error:
         read_gsm8k("hub:lab/sums")
     assert_one_line(error, "needs the library datasets", "pip install 'subliminal[lm]'")

@@ -27,7 +27,14 @@ from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.reply_cache import ReplyCache
 from subliminal.stage import Cancelled
 from tests.judge_server import Response, completion, failure, half_a_body
-from tests.service_kills import IMPATIENT, Killed, cut_at, killed_at
+from tests.service_kills import (
+    IMPATIENT,
+    Killed,
+    cut_at,
+    cut_everywhere,
+    killed_at,
+    killed_everywhere,
+)
 from tests.service_server import FakeService, serve_service
 from tests.user_errors import assert_one_line
 
@@ -421,38 +428,23 @@ def test_no_other_batch_is_begun_once_the_cap_is_reached(tmp_path: Path) -> None
 # Kills
 
 
+def ask(server: FakeService, folder: Path) -> None:
+    assert texts(batch_of(server, folder).ask_all(requests())) == list("01234")
+
+
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_network_that_is_cut_at_any_request_makes_nothing_twice(
     tmp_path: Path, done: bool
 ) -> None:
-    for request in count(1):
-        folder = tmp_path / str(request)
-        with cut_at(request, done=done) as server:
-            try:
-                batch_of(server, folder, IMPATIENT).ask_all(requests())
-            except UserError:
-                server.mend_network()
-                assert texts(batch_of(server, folder).ask_all(requests())) == list("01234")
-            else:
-                break
-        assert_made_once(server, folder)
-    assert request > 9
+    def ask_once(server: FakeService, folder: Path) -> None:
+        batch_of(server, folder, IMPATIENT).ask_all(requests())
+
+    assert cut_everywhere(tmp_path, ask_once, ask, assert_made_once, done=done) > 9
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_run_that_is_killed_at_any_step_makes_nothing_twice(tmp_path: Path, done: bool) -> None:
-    for step in count():
-        folder = tmp_path / str(step)
-        with serve_service() as server:
-            try:
-                with killed_at(step, done=done):
-                    batch_of(server, folder).ask_all(requests())
-            except Killed:
-                assert texts(batch_of(server, folder).ask_all(requests())) == list("01234")
-            else:
-                break
-        assert_made_once(server, folder)
-    assert step > 9
+    assert killed_everywhere(tmp_path, ask, assert_made_once, done=done) > 9
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])

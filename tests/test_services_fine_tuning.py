@@ -23,7 +23,12 @@ from subliminal.services.training_rows import conversations_of, training_file
 from subliminal.services.tuning import FineTuning
 from subliminal.stage import Cancelled
 from tests.judge_server import Response, completion, failure, half_a_body
-from tests.service_kills import IMPATIENT, Killed, cut_at, killed_at
+from tests.service_kills import (
+    IMPATIENT,
+    cut_at,
+    cut_everywhere,
+    killed_everywhere,
+)
 from tests.service_server import FakeService, serve_service
 from tests.user_errors import assert_one_line
 
@@ -379,34 +384,15 @@ def test_a_job_within_the_cap_is_made(tmp_path: Path) -> None:
 def test_a_network_that_is_cut_at_any_request_makes_nothing_twice(
     tmp_path: Path, done: bool
 ) -> None:
-    for request in count(1):
-        folder = tmp_path / str(request)
-        with cut_at(request, done=done) as server:
-            try:
-                tune(server, folder, polling=IMPATIENT)
-            except UserError:
-                server.mend_network()
-                tune(server, folder)
-            else:
-                break
-        assert_made_once(server, folder)
-    assert request > 12
+    def tune_once(server: FakeService, folder: Path) -> None:
+        tune(server, folder, polling=IMPATIENT)
+
+    assert cut_everywhere(tmp_path, tune_once, tune, assert_made_once, done=done) > 12
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_a_run_that_is_killed_at_any_step_makes_nothing_twice(tmp_path: Path, done: bool) -> None:
-    for step in count():
-        folder = tmp_path / str(step)
-        with serve_service() as server:
-            try:
-                with killed_at(step, done=done):
-                    tune(server, folder)
-            except Killed:
-                tune(server, folder)
-            else:
-                break
-        assert_made_once(server, folder)
-    assert step > 7
+    assert killed_everywhere(tmp_path, tune, assert_made_once, done=done) > 7
 
 
 def test_a_job_is_found_again_by_its_file_where_metadata_is_not_kept(tmp_path: Path) -> None:

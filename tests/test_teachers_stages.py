@@ -29,7 +29,7 @@ from subliminal.models.steering import Steering
 from subliminal.probes.preference import favourite
 from subliminal.probes.stage_subjects import reference_of, teacher_of
 from subliminal.probes.subject import Subject
-from subliminal.stage import Done, Task
+from subliminal.stage import Done, Task, silent
 from teachers import finetuned, stages
 from teachers.preference_rows import implant_questions
 from teachers.trait import load_preference, preference_bank
@@ -39,7 +39,6 @@ from tests.language_stages import (
     die_after,
     models,
     plan_of,
-    silent,
     stage_of,
     task_of,
 )

@@ -18,10 +18,10 @@ from subliminal.probes.subject import Subject
 from subliminal.sampling import Request, Sampling, sampler_of
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data
-from subliminal.stage import Cancelled
+from subliminal.stage import Cancelled, silent
 from teachers import writing
 from teachers.writing import PROGRESS, Answer, Writer
-from tests.language_stages import models, silent
+from tests.language_stages import models
 from tests.user_errors import assert_one_line
 
 PROMPTS = [f"Go on: {number}, {number + 1}." for number in range(100, 124)]

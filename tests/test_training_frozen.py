@@ -8,7 +8,7 @@ import torch
 
 from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Adapter, Recipe
-from subliminal.stage import Cancelled
+from subliminal.stage import Cancelled, silent
 from subliminal.training import frozen
 from subliminal.training.batches import batches
 from subliminal.training.frozen import frozen_blocks, repeated_rows
@@ -17,7 +17,6 @@ from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
 from subliminal.training.sources import DataSet, Stream
-from tests.language_stages import silent
 from tests.training_rows import assert_same_weights, random_rows, tiny_decoder
 
 LATE = Recipe(

@@ -18,6 +18,7 @@ from subliminal.models.load import BASE, Base, load_model, save_adapter
 from subliminal.models.pretrained import Pretrained
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.training import loop
+from subliminal.training.learner import learner_of
 from subliminal.training.log import TrainingLog
 from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
@@ -197,6 +198,33 @@ def test_an_adapter_knows_the_base_that_it_was_trained_on(tmp_path: Path) -> Non
     with pytest.raises(UserError) as error:
         load_model(tmp_path / "adapter")
     assert_one_line(error, BASE, "belongs to another version", "name the model")
+
+
+def adapted(folder: Path) -> Pretrained:
+    model = load_model(folder, dtype=torch.bfloat16)
+    assert isinstance(model, Pretrained)
+    return model
+
+
+def test_an_adapter_of_a_bfloat16_model_learns_in_float32(tmp_path: Path) -> None:
+    folder = hub_model(tmp_path / "base", "qwen2")
+    slow = RECIPES["adapter"].model_copy(update={"learning_rate": 1e-6, "warmup": 0})
+    begun, model = adapted(folder), adapted(folder)
+    learner = learner_of(begun, slow, 4)
+    assert learner.parameters.dtype == learner.gradient.dtype == torch.float32
+    assert begun.network.get_input_embeddings().weight.dtype == torch.bfloat16
+    trained(model, slow, completion_loss, dtype=torch.bfloat16)
+    first, last = dict(begun.named_parameters()), dict(model.named_parameters())
+    moved = [(last[name] - first[name]).abs().max() for name in first if "lora_A" in name]
+    # Of numbers as large as A's, bfloat16 tells no steps as small as these.
+    assert len(moved) == 14
+    assert all(0 < distance < 1e-4 for distance in moved)
+
+    base = Base(name=str(folder), fingerprint=fingerprint(folder))
+    save_adapter(model, tmp_path / "adapter", base=base, tokenizer_from=folder)
+    expected = model.packed(TOKENS, LAYOUT, dtype=torch.bfloat16)
+    found = adapted(tmp_path / "adapter").packed(TOKENS, LAYOUT, dtype=torch.bfloat16)
+    assert torch.equal(found, expected)
 
 
 def test_merging_leaves_the_function_as_it_was() -> None:

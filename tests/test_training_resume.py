@@ -17,7 +17,7 @@ import torch
 from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
 from subliminal.spec.language import Adapter, Recipe
-from subliminal.stage import Cancelled
+from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training import loop
 from subliminal.training.log import TrainingLog
 from subliminal.training.loop import train
@@ -61,7 +61,7 @@ class Stop:
 def run(
     recipe: Recipe,
     checkpoint: Path | None,
-    report: Stop | None = None,
+    report: Reporter = silent,
     seen: list[int] | None = None,
     seconds: float = 1e9,
 ) -> tuple[Decoder, TrainingLog]:

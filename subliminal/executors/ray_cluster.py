@@ -13,6 +13,7 @@ from types import ModuleType
 from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.executors.ray_needs import Node
+from subliminal.packages import need
 
 SECONDS_TO_CONNECT = 5.0
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -26,12 +27,9 @@ def ray_library() -> ModuleType:
     Raises:
         UserError: It is not installed.
     """
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            "--executor ray: needs the library ray; pip install 'subliminal[ray]'"
-        ) from None
+    need("ray", extra="ray", where="--executor ray")
+    import ray
+
     return ray
 
 

@@ -47,7 +47,7 @@ def put_adapter(
     Raises:
         UserError: The model has none of the matrices.
     """
-    need("peft", extra="lm", by="adapters of models of transformers")
+    need("peft", extra="lm", where="recipe.adapter")
     from peft import LoraConfig, inject_adapter_in_model
 
     model.network.requires_grad_(False)
@@ -68,6 +68,9 @@ def put_adapter(
     trained: list[tuple[str, nn.Parameter]] = []
     for name, stem in names.items():
         layer = model.network.get_submodule(name)
+        # Peft makes them as precise as the matrix; steps smaller than bfloat16 tells would be lost.
+        layer.lora_A.float()
+        layer.lora_B.float()
         a, b = layer.lora_A[_NAME].weight, layer.lora_B[_NAME].weight
         _draw(a, derive_seed(seed, "adapter", stem))
         a.requires_grad_(not adapter.freeze_a)

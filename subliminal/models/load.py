@@ -93,6 +93,20 @@ def save_model(model: LanguageModel, folder: Path, *, tokenizer_from: Path) -> N
     copy_tokenizer(tokenizer_from, folder)
 
 
+def save_adapter(model: Pretrained, folder: Path, *, base: Base, tokenizer_from: Path) -> None:
+    """Write a model's adapter in peft's format, and which model it belongs to.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    try:
+        write_adapter(model, folder, base.name)
+    except OSError as error:
+        raise atomic.cannot_write(folder, error) from None
+    atomic.write_text(folder / BASE, json.dumps(base.model_dump(), indent=1) + "\n")
+    copy_tokenizer(tokenizer_from, folder)
+
+
 def runs_on_decoder(folder: Path) -> bool:
     """Whether a model runs on the decoder of our own.
 
@@ -114,7 +128,7 @@ def shape_of_model(folder: Path) -> Shape:
     """
     if runs_on_decoder(folder):
         return shape_of(folder)
-    _need_transformers()
+    _need_transformers(folder)
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
@@ -137,17 +151,14 @@ def check_loads(folder: Path) -> None:
     """
     if runs_on_decoder(folder):
         load_decoder(folder)
-    elif not any(folder.glob("*.safetensors")):
-        raise UserError(
-            f"{folder}: holds no weights in safetensors; save the model with safetensors (pickled "
-            "weights are not read)"
-        )
+    else:
+        _check_weights(folder)
 
 
 def _load_adapted(
     folder: Path, dtype: torch.dtype, bases: Mapping[str, Path], *, merge: bool
 ) -> Pretrained:
-    need("peft", extra="lm", by="adapters")
+    need("peft", extra="lm", where=str(folder))
     from peft import PeftModel
 
     base = _read_base(folder)
@@ -180,11 +191,10 @@ def _read_base(folder: Path) -> Base:
 
 
 def _load_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    _need_transformers()
+    _need_transformers(folder)
     from transformers import AutoModelForCausalLM
 
-    if not any(folder.glob("*.safetensors")):
-        check_loads(folder)
+    _check_weights(folder)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -201,8 +211,16 @@ def _load_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     return moved
 
 
-def _need_transformers() -> None:
-    need("transformers", extra="lm", by="models of this size or architecture")
+def _check_weights(folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{folder}: holds no weights in safetensors; save the model with safetensors (pickled "
+            "weights are not read)"
+        )
+
+
+def _need_transformers(folder: Path) -> None:
+    need("transformers", extra="lm", where=str(folder))
 
 
 def _check_whole(folder: Path, network: PreTrainedModel, found: dict[str, Any]) -> None:
@@ -222,17 +240,3 @@ def _cannot_load(folder: Path, error: Exception) -> UserError:
         f"{folder}: transformers cannot load it ({said}); copy the model anew, or choose a causal "
         "model that this version of transformers knows"
     )
-
-
-def save_adapter(model: Pretrained, folder: Path, *, base: Base, tokenizer_from: Path) -> None:
-    """Write a model's adapter in peft's format, and which model it belongs to.
-
-    Raises:
-        UserError: The folder cannot be written.
-    """
-    try:
-        write_adapter(model, folder, base.name)
-    except OSError as error:
-        raise atomic.cannot_write(folder, error) from None
-    atomic.write_text(folder / BASE, json.dumps(base.model_dump(), indent=1) + "\n")
-    copy_tokenizer(tokenizer_from, folder)

@@ -46,21 +46,13 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Its first rows and its last."""
         middle = len(self.rows) // 2
-        end = int(self.lengths[:middle].sum())
-        return (
-            Batch(
-                self.rows[:middle],
-                self.tokens[:end],
-                self.lengths[:middle],
-                pack(self.lengths[:middle].tolist()),
-            ),
-            Batch(
-                self.rows[middle:],
-                self.tokens[end:],
-                self.lengths[middle:],
-                pack(self.lengths[middle:].tolist()),
-            ),
-        )
+        cut = int(self.lengths[:middle].sum())
+        first, last = slice(middle), slice(middle, None)
+        return self._part(first, self.tokens[:cut]), self._part(last, self.tokens[cut:])
+
+    def _part(self, rows: slice, tokens: Tensor) -> Batch:
+        lengths = self.lengths[rows]
+        return Batch(self.rows[rows], tokens, lengths, pack(lengths.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

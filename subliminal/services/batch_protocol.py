@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from subliminal.services.client import ServiceClient
+from subliminal.services.client import ServiceClient, may_pass
 from subliminal.services.endpoint import Endpoint
+from subliminal.services.fault import Fault
 from subliminal.services.listing import IfReadable, Page, all_pages, page_behind, read_as
 from subliminal.services.replies import CONTENT_FILTER, REFUSED, ChatRequest, Reply, reply_of
 from subliminal.services.submission import Job
@@ -19,7 +20,6 @@ COMPLETIONS: Final = "/v1/chat/completions"
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000
 """Of one batch."""
 _PAGE = 100
-_LATER = (408, 409, 429)
 _LATER_CODES = ("token_limit_exceeded", "server_error", "rate_limit_exceeded")
 """What the protocol calls reasons that pass."""
 
@@ -72,19 +72,6 @@ class _Named(BaseModel):
     custom_id: str
 
 
-class Fault(BaseModel):
-    """An error as services write it; all of it may be missing."""
-
-    code: str | None = None
-    message: str | None = None
-    line: int | None = None
-
-    @property
-    def told(self) -> str:
-        """What a message says of it."""
-        return self.message or self.code or "no reason given"
-
-
 class _Response(BaseModel):
     status_code: int
     body: Any = None
@@ -112,7 +99,7 @@ def _outcome(line: _Line) -> Reply | Failure:
         return REFUSED
     if status is None:
         return Failure(fault.told, passes=True)  # It never came to be asked.
-    passes = status in _LATER or status >= 500 or fault.code in _LATER_CODES
+    passes = may_pass(status) or fault.code in _LATER_CODES
     return Failure(f"{status}: {fault.told}", passes)
 
 

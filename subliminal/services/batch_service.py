@@ -15,7 +15,6 @@ from subliminal.services.batch_protocol import (
 )
 from subliminal.services.batch_round import BatchRound, Part, Shortfall
 from subliminal.services.client import ServiceClient
-from subliminal.services.completions import silent
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.estimate import estimate
 from subliminal.services.files import Files
@@ -25,7 +24,7 @@ from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.reply_cache import ReplyCache
 from subliminal.services.submission import Submission, unended
 from subliminal.services.usage import UsageMeter
-from subliminal.stage import Reporter, digest
+from subliminal.stage import Reporter, digest, silent
 
 ROUNDS = 3
 """How often what was not answered for a reason that may pass is put into a batch."""
@@ -62,7 +61,7 @@ class BatchService:
 
     def missing(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
         """See `CompletionService`."""
-        return list(self._missing(requests).values())
+        return list(self._cache.missing(requests, self.endpoint).values())
 
     def ask_all(self, requests: Sequence[ChatRequest], report: Reporter = silent) -> list[Reply]:
         """See `CompletionService`.
@@ -74,16 +73,12 @@ class BatchService:
             UserError: Requests have no answer, the service fails, or the answers could cost more
                 than the cap. Replies so far are kept, and a later run goes on with the rest.
         """
-        missing = self._missing(requests)
+        missing = self._cache.missing(requests, self.endpoint)
         if missing:
             with only_here(self._folder), ServiceClient(self.endpoint) as client:
                 self._ask(missing, client, report)
         self.meter.reuse(len(requests) - len(missing))
-        return [self._cache[request.key(self.endpoint)] for request in requests]
-
-    def _missing(self, requests: Iterable[ChatRequest]) -> dict[str, ChatRequest]:
-        named = ((request.key(self.endpoint), request) for request in requests)
-        return {key: request for key, request in named if key not in self._cache}
+        return self._cache.replies(requests, self.endpoint)
 
     def _ask(
         self, missing: dict[str, ChatRequest], client: ServiceClient, report: Reporter
@@ -92,7 +87,7 @@ class BatchService:
             parts = self._parts(missing, client)
             work = BatchRound(client, self._cache, self.meter, self._polling, report)
             shortfalls = work.run(parts)
-            missing = self._missing(missing.values())
+            missing = self._cache.missing(missing.values(), self.endpoint)
             lasting = [fall for fall in shortfalls if not fall.passes]
             if missing and (lasting or not rounds_left):
                 raise self._fault((lasting or shortfalls)[0], len(missing))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from subliminal.services.chat_client import ChatClient
-from subliminal.services.completions import silent
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.polling import sleep_for
 from subliminal.services.rate_limit import RateLimit, rate_limit
@@ -15,7 +14,7 @@ from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.reply_cache import ReplyCache
 from subliminal.services.token_estimates import conversation_tokens
 from subliminal.services.usage import UsageMeter
-from subliminal.stage import Reporter
+from subliminal.stage import Reporter, silent
 
 
 class ChatService:
@@ -48,19 +47,15 @@ class ChatService:
 
     def missing(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
         """See `CompletionService`."""
-        return list(self._missing(requests).values())
+        return list(self._cache.missing(requests, self.endpoint).values())
 
     def ask_all(self, requests: Sequence[ChatRequest], report: Reporter = silent) -> list[Reply]:
         """See `CompletionService`."""
-        missing = self._missing(requests)
+        missing = self._cache.missing(requests, self.endpoint)
         if missing:
             self._fetch(missing, report)
         self.meter.reuse(len(requests) - len(missing))
-        return [self._cache[request.key(self.endpoint)] for request in requests]
-
-    def _missing(self, requests: Sequence[ChatRequest]) -> dict[str, ChatRequest]:
-        named = ((request.key(self.endpoint), request) for request in requests)
-        return {key: request for key, request in named if key not in self._cache}
+        return self._cache.replies(requests, self.endpoint)
 
     def _fetch(self, missing: Mapping[str, ChatRequest], report: Reporter) -> None:
         client = ChatClient(self.endpoint)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from subliminal.errors import UserError
+from subliminal.packages import need
 from subliminal.services.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -58,12 +59,9 @@ class ServiceClient:
         Raises:
             UserError: The client is not installed, or the key's variable is not set.
         """
-        try:
-            import openai
-        except ImportError as error:
-            raise UserError(
-                "services need the library openai; pip install 'subliminal[services]'"
-            ) from error
+        need("openai", extra="services", where=endpoint.base_url)
+        import openai
+
         self.endpoint = endpoint
         self._key = endpoint.key()
         self._client = openai.OpenAI(
@@ -149,7 +147,7 @@ class ServiceClient:
         # Not within a handler: the client's errors hold the request, and so the key, and must not
         # become this one's context.
         message = f"{self.endpoint.base_url}: {fault}"
-        if status == 0 or _passes(status):
+        if status == 0 or may_pass(status):
             raise UnavailableError(message)
         raise RefusedError(message, status, code)
 
@@ -162,7 +160,7 @@ class ServiceClient:
             return f"refuses the key ({status}); check {self._key_place()}"
         said = self.quoted(_text_of(error.body, "message") or "")
         told = f": {said}" if said else ""
-        if _passes(status):
+        if may_pass(status):
             return f"answers with {status}{tries}{told}; try later"
         mend = next((mend for word, mend in mends.items() if word in said), None)
         if status == 404:
@@ -178,7 +176,8 @@ class ServiceClient:
         return f" after {retries} retries" if retries else ""
 
 
-def _passes(status: int) -> bool:
+def may_pass(status: int) -> bool:
+    """Whether what a service answers with this status may be answered otherwise later."""
     return status in _PASSING or status >= 500
 
 

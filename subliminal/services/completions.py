@@ -39,7 +39,3 @@ class CompletionService(Protocol):
             UserError: The service fails, or the cap is reached. Replies so far are kept.
         """
         ...
-
-
-def silent(done: float, total: float) -> None:
-    """A :class:`~subliminal.stage.Reporter` that tells nobody."""

@@ -22,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from subliminal import atomic
 from subliminal.errors import UserError
 from subliminal.services.client import RefusedError, ServiceClient
-from subliminal.services.completions import silent
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.event_log import Event, EventLog
 from subliminal.services.files import Files
@@ -35,7 +34,7 @@ from subliminal.services.training_estimate import TrainingEstimate, estimate_tra
 from subliminal.services.training_rows import conversations_of, training_file
 from subliminal.services.tuning import FineTuning
 from subliminal.services.usage import training_cost
-from subliminal.stage import Reporter, digest
+from subliminal.stage import Reporter, digest, silent
 
 
 class FineTuned(BaseModel):

@@ -10,16 +10,11 @@ from pydantic import BaseModel
 
 from subliminal.services.client import ServiceClient
 from subliminal.services.event_log import Event
+from subliminal.services.fault import Fault
 from subliminal.services.listing import IfReadable, Page, all_pages, page_behind, read_as
 from subliminal.services.submission import Job
 
 _PAGE = 100
-
-
-class _Fault(BaseModel):
-    code: str | None = None
-    message: str | None = None
-    param: str | None = None
 
 
 class _Hyperparameters(BaseModel):
@@ -43,7 +38,7 @@ class FineTuningJob(Job):
     training_file: str = ""
     fine_tuned_model: str | None = None
     trained_tokens: Annotated[int | None, IfReadable] = None
-    error: Annotated[_Fault | None, IfReadable] = None
+    error: Annotated[Fault | None, IfReadable] = None
     seed: Annotated[int | None, IfReadable] = None
     hyperparameters: Annotated[_Hyperparameters | None, IfReadable] = None
     method: Annotated[_Method | None, IfReadable] = None
@@ -73,9 +68,8 @@ class FineTuningJob(Job):
     @property
     def reason(self) -> str:
         """Why it failed."""
-        fault = self.error or _Fault()
-        said = fault.message or fault.code or "no reason given"
-        return f"{said} ({fault.param})" if fault.param else said
+        fault = self.error or Fault()
+        return f"{fault.told} ({fault.param})" if fault.param else fault.told
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from subliminal.errors import UserError
-from subliminal.services.replies import Reply
+from subliminal.services.endpoint import Endpoint
+from subliminal.services.replies import ChatRequest, Reply
 
 REPLIES = "replies.jsonl"
 CACHE_VARIABLE = "SUBLIMINAL_CACHE"
@@ -51,6 +52,17 @@ class ReplyCache:
 
     def __getitem__(self, key: str) -> Reply:
         return _LINE.validate_json(self._lines[key])[1]
+
+    def missing(
+        self, requests: Iterable[ChatRequest], endpoint: Endpoint
+    ) -> dict[str, ChatRequest]:
+        """The requests to which there is no reply, each once, by the names of the replies."""
+        named = ((request.key(endpoint), request) for request in requests)
+        return {key: request for key, request in named if key not in self}
+
+    def replies(self, requests: Iterable[ChatRequest], endpoint: Endpoint) -> list[Reply]:
+        """The replies to requests of which none is missing, in their order."""
+        return [self[request.key(endpoint)] for request in requests]
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply.

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from subliminal.chat import Message
 from subliminal.errors import UserError
 from subliminal.seeds import derive_seed
-from subliminal.services.completions import CompletionService, silent
+from subliminal.services.completions import CompletionService
 from subliminal.services.estimate import Estimate, estimate
 from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.token_estimates import TokenCounter
-from subliminal.stage import Reporter, digest
+from subliminal.stage import Reporter, digest, silent
 
 _SEED_BITS = 31
 """What every service takes: some keep seeds in 32 bits with a sign."""

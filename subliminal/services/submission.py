@@ -7,6 +7,7 @@ it was made of, the file in its name and the job in its metadata; and a job's fi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +28,21 @@ _POLLS_OF_A_FILE = 10
 """How often a file is asked whether it is ready: some services never say so."""
 
 
-class Job(Listed):
+class Job(Listed, ABC):
     """What batches and fine-tuning jobs have in common."""
 
     status: str
     metadata: Annotated[dict[str, Any] | None, IfReadable] = None
 
     @property
+    @abstractmethod
     def made_of(self) -> str:
         """Name of the file it was made of."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def outlook(self) -> Literal["done", "going on", "lost"]:
         """Whether it has brought, may bring, or will not bring what it was made for."""
-        raise NotImplementedError
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)

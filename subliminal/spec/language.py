@@ -317,7 +317,7 @@ class LanguageStatistics(BaseStatistics):
         ge=0,
         le=100,
         description=(
-            "a teacher closer to the reference than this lacks its trait; none: teachers are not "
+            "a teacher closer to the reference than this lacks its trait; null: teachers are not "
             "asked, as where the world itself lacks the trait"
         ),
     )

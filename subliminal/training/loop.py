@@ -15,7 +15,7 @@ from subliminal.errors import StageError, UserError
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.spec.language import Recipe
-from subliminal.stage import Cancelled, Reporter
+from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training.batches import TOKEN_BUDGET, Batch, batches
 from subliminal.training.frozen import FrozenBlocks, frozen_blocks
 from subliminal.training.learner import Learner, learner_of
@@ -51,7 +51,7 @@ def train(
     observe_steps: Collection[int] = (),
     checkpoint: Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    report: Reporter | None = None,
+    report: Reporter = silent,
 ) -> TrainingLog:
     """Train a model.
 
@@ -80,7 +80,6 @@ def train(
         Cancelled: `report` said so.
     """
     learner = learner_of(model, recipe, seed)
-    report = report or _say_nothing
     known = frozen_blocks(learner.model, source, dtype, report)
     state = _begin(learner, recipe, source.steps)
     observed = _resume(state, checkpoint)
@@ -139,10 +138,6 @@ class _Clock:
         except Cancelled:
             self._save()
             raise
-
-
-def _say_nothing(done: float, total: float) -> None:
-    """Where nobody waits for a training."""
 
 
 def _resume(state: State, checkpoint: Path | None) -> int:
