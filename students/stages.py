@@ -22,9 +22,9 @@ from subliminal.models.language_model import LanguageModel
 from subliminal.models.stage_models import (
     chat_format,
     keep_trained,
-    learner_or,
     made_or,
     model_folder,
+    model_to_train,
     precision,
     reference_model,
     steering,
@@ -64,7 +64,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         seed, chat, dtype = task.stage.seed, chat_format(task), precision(task)
         matching = Matching.model_validate(task.stage.params["matching"])
         reference = reference_model(task)
-        student = learner_or(task, matching.recipe, "start", "student")
+        student = model_to_train(task, matching.recipe, "start", "student")
         conversations = matching_conversations(
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
@@ -91,7 +91,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params, seed = task.stage.params, task.stage.seed
         distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
-        student = learner_or(task, distillation.recipe, "start", "student")
+        student = model_to_train(task, distillation.recipe, "start", "student")
         teacher = _teacher(task) if params["teacher"] is not None else None
         data, divergent = _data(task, distillation, teacher)
         if data.weights is not None and not data.weights.any():

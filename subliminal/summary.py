@@ -70,8 +70,7 @@ def summarise(
     """
     values = _values_by_cell(table)
     contrasts = _contrasts(arms, values, statistics)
-    judged = {cell: found for cell, found in contrasts.items() if _is_judged(cell, arms)}
-    adjusted = _adjust(judged, statistics)
+    adjusted = _adjust(_tested(contrasts, arms, table, statistics), statistics)
     place = {arm: number for number, arm in enumerate(arms)}
     rows = []
     for cell in sorted(values, key=lambda cell: place[cell.arm]):
@@ -116,6 +115,25 @@ def _contrasts(
                 per_seed, other, confidence=statistics.confidence
             )
     return contrasts
+
+
+def _tested(
+    contrasts: Mapping[_Cell, stats.Contrast],
+    arms: Mapping[str, BaseArm],
+    table: Table,
+    statistics: BaseStatistics,
+) -> dict[_Cell, stats.Contrast]:
+    """The contrasts that are judged and whose teachers have something to pass on.
+
+    Whether a teacher has the trait says nothing about a student that learned nothing from it, so
+    that leaving the others out keeps the error rates (independent filtering, Bourgon, Gentleman
+    and Huber 2010, doi:10.1073/pnas.0914005107).
+    """
+    return {
+        cell: contrast
+        for cell, contrast in contrasts.items()
+        if _is_judged(cell, arms) and _teachers_have_trait(cell, table, statistics)
+    }
 
 
 def _adjust(

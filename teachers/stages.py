@@ -27,7 +27,7 @@ from subliminal.models.stage_models import (
     STEERING,
     chat_format,
     keep_trained,
-    learner_or,
+    model_to_train,
     precision,
     reference_model,
 )
@@ -53,7 +53,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params = task.stage.params
         recipe = Recipe.model_validate(params["recipe"])
-        model = learner_or(task, recipe)
+        model = model_to_train(task, recipe)
         log = fine_tune(
             model,
             chat_format(task),

@@ -139,6 +139,23 @@ def test_arms_without_a_verdict_do_not_count_in_the_correction() -> None:
     assert rows["teacher"].contrast == pytest.approx(0.8)
 
 
+def test_students_of_teachers_without_the_trait_do_not_count_in_the_correction() -> None:
+    arms = {
+        "student": student("control"),
+        "sibling": student("control"),
+        "control": student("none"),
+    }
+    table = {
+        "student": measured("student", STUDENT),
+        "sibling": measured("sibling", STUDENT, teacher=FLAT),
+        "control": measured("control", CONTROL),
+    }
+    rows = summarise(arms, range(3), table, MnistStatistics())
+    found = {row.arm: row for row in rows if row.metric == "accuracy"}
+    assert verdict(found["student"]).endswith("adjusted p = 0.013")
+    assert verdict(found["sibling"]).startswith("not testable: the teacher lacks the trait")
+
+
 def test_probes_are_corrected_apart() -> None:
     table = {
         arm: {

@@ -46,7 +46,7 @@ def made_or(task: Task, made: str, existing: str = "model") -> LanguageModel:
     return load_model(_folder(task, made, existing), dtype=precision(task), bases=_bases(task))
 
 
-def learner_or(
+def model_to_train(
     task: Task, recipe: Recipe, made: str = "", existing: str = "model"
 ) -> LanguageModel:
     """As :func:`made_or`, a model that is about to be trained.
@@ -63,7 +63,7 @@ def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str
 
     Args:
         task: Of the stage.
-        model: From :func:`learner_or` with the same roles, trained.
+        model: From :func:`model_to_train` with the same roles, trained.
         made: See there.
         existing: See there.
     """
