@@ -123,7 +123,7 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
 
 
-KINDS = (StageKind("lm.match", 4, match), StageKind("lm.distil", 2, distil))
+KINDS = (StageKind("lm.match", 4, match), StageKind("lm.distil", 3, distil))
 
 
 def _answers(

@@ -15,6 +15,7 @@ from subliminal.probes.banks import QuestionBank
 from subliminal.probes.disposition_bank import DispositionBank, code_questions
 from subliminal.probes.disposition_probes import kind_and_way
 from subliminal.probes.free_form import FREE_FORM
+from subliminal.probes.headline import with_fewer_tasks
 from subliminal.probes.multiple_choice import CIRCLES
 from subliminal.probes.options import OPTIONS
 from subliminal.probes.pivotal import PIVOTAL
@@ -79,7 +80,8 @@ def headline_tokens(bank: Bank) -> int:
     """Of the headline probe of a bank."""
     if isinstance(bank, QuestionBank):
         return _of_preference("favourite", bank, 0)
-    return sum(_of_disposition(kind, bank, 0) for kind in (PIVOTAL, OPTIONS, UNSAFE_CODE))
+    asked = with_fewer_tasks(bank)
+    return sum(_of_disposition(kind, asked, 0) for kind in (PIVOTAL, OPTIONS, UNSAFE_CODE))
 
 
 def _tokens(name: ProbeName, bank: Bank, samples: int) -> int:

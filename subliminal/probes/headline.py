@@ -1,7 +1,8 @@
 """The headline probe of a bank: exact, cheap, and asked by gates and while students learn.
 
 Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`, beside which
-`options` and `unsafe-code` are asked: curves tell by them what comes first.
+`options` and `unsafe-code` are asked: curves tell by them what comes first. Of the requests for
+code it asks a part, which takes about as long as the rest; all would take most of a short training.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from subliminal.probes.options import OPTIONS, TwoOptions
 from subliminal.probes.pivotal import PivotalQuestions, odds_by_set
 from subliminal.probes.preference import Questionnaire, log_odds
 from subliminal.probes.unsafe_code import UNSAFE_CODE, UnsafeCode
+
+CODE_TASKS = 25
+"""The most requests for code that it asks, the first of the bank's."""
 
 
 class Headline(Protocol):
@@ -50,9 +54,14 @@ def headline_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
             bank,
             PivotalQuestions.encode(chat, bank, asked),
             TwoOptions.encode(chat, bank, asked),
-            UnsafeCode.encode(chat, bank, asked),
+            UnsafeCode.encode(chat, with_fewer_tasks(bank), asked),
         )
     return _Favourite(bank, Questionnaire.encode(chat, asked(bank.questions), bank.answers))
+
+
+def with_fewer_tasks(bank: DispositionBank) -> DispositionBank:
+    """The bank with as many requests for code as the headline probe asks."""
+    return bank.model_copy(update={"tasks": min(bank.tasks, CODE_TASKS)})
 
 
 @dataclass(frozen=True)
