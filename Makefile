@@ -12,8 +12,8 @@ demo: .venv/ready  ## run the numbers experiment on pocket models and say where 
 demo-mnist: .venv/ready  ## the same effect in a classifier of digits
 	$(BIN)/subliminal run experiments/mnist/demo.yaml
 
-test: .venv/ready lint  ## check style and types, then run the tests
-	$(BIN)/python -m pytest
+test: .venv/ready lint  ## check style and types, then run the tests, a file on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: test-s3
 test-s3: .venv/ready  ## test the store at a URL against a local server of the S3 protocol
