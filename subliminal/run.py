@@ -147,6 +147,7 @@ def _manifest(
             for key in plan.stages
         },
         statistics=experiment.statistics.model_dump(),
+        pinned=sorted({name for s in plan.stages.values() for name in s.pinned.values()}),
         started=clock.started,
         finished=_now() if finished else None,
         wall_seconds=clock.seconds(),

@@ -52,6 +52,9 @@ class Stage:
     cost: Cost = Cost()
     local: Mapping[str, str] = field(default_factory=dict)
     """Where this machine keeps things (a data folder); does not change the result or the key."""
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    """Role of a model from the hub -> its name at its commit; recorded, but not part of the key:
+    the parameters hold a fingerprint of what it is."""
     process: str | None = None
     """Equal for trainings that differ only in length, so that a longer one can continue a shorter
     one's state; None where the stage cannot continue another."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from subliminal import atomic
 from subliminal.errors import UserError
+from subliminal.models.names import split_revision
 from subliminal.models.pretrained import Pretrained
 from subliminal.packages import need
 from subliminal.seeds import derive_seed
@@ -107,7 +108,7 @@ def write_adapter(model: Pretrained, folder: Path, base: str) -> None:
     }
     kept = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
     config: LoraConfig = model.network.peft_config[_NAME]
-    config.base_model_name_or_path = base
+    config.base_model_name_or_path, config.revision = split_revision(base)
     config.inference_mode = True
     config.save_pretrained(str(folder))
     atomic.write_bytes(folder / WEIGHTS, save(kept, metadata={"format": "pt"}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -67,7 +67,10 @@ class StageMaker:
         if start is not None:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
-        return self.make(kind, seed, params, inputs, cost=cost, local=local)
+        roles = {"model": reference.pinned, "student": start and start.pinned}
+        pinned = {role: name for role, name in roles.items() if name is not None}
+        made = self.make(kind, seed, params, inputs, cost=cost, local=local)
+        return replace(made, pinned=pinned)
 
     def make(
         self,
