@@ -89,8 +89,15 @@ def merge_adapter(model: Pretrained) -> None:
     """Add a model's adapter to its matrices for good, if it carries one."""
     for name, layer in list(_layers(model)):
         layer.merge()
-        above, _, attribute = name.rpartition(".")
-        setattr(model.network.get_submodule(above), attribute, layer.get_base_layer())
+        _put_back(model, name, layer)
+
+
+def remove_adapter(model: Pretrained) -> None:
+    """Take a model's adapter away, if it carries one; its matrices are as they were before."""
+    for name, layer in list(_layers(model)):
+        _put_back(model, name, layer)
+    # What it finds there, peft takes for a further adapter of the same name.
+    vars(model.network).pop("peft_config", None)
 
 
 def write_adapter(model: Pretrained, folder: Path, base: str) -> None:
@@ -137,6 +144,12 @@ def _layers(model: Pretrained) -> Iterator[tuple[str, Any]]:
     for name, module in model.network.named_modules():
         if _NAME in getattr(module, "lora_A", {}):
             yield name, module
+
+
+def _put_back(model: Pretrained, name: str, layer: Any) -> None:
+    """Put an adapted matrix back in the place of its layer."""
+    above, _, attribute = name.rpartition(".")
+    setattr(model.network.get_submodule(above), attribute, layer.get_base_layer())
 
 
 @torch.no_grad()

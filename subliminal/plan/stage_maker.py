@@ -13,6 +13,7 @@ import students.stages
 import subliminal.probes.stages
 import teachers.stages
 from subliminal.machine import Precision
+from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
 from subliminal.stage import Cost, Stage, StageKind
@@ -67,10 +68,13 @@ class StageMaker:
         if start is not None:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
-        roles = {"model": reference.pinned, "student": start and start.pinned}
-        pinned = {role: name for role, name in roles.items() if name is not None}
+        models = {"model": reference} if start is None else {"model": reference, "student": start}
         made = self.make(kind, seed, params, inputs, cost=cost, local=local)
-        return replace(made, pinned=pinned)
+        return replace(
+            made,
+            pinned={role: name for role, model in models.items() if (name := model.pinned)},
+            alone=start is None or not _shares_base(made, start),
+        )
 
     def make(
         self,
@@ -93,3 +97,11 @@ class StageMaker:
             cost=cost or Cost(),
             local=local or {},
         )
+
+
+def _shares_base(stage: Stage, start: Model) -> bool:
+    """Whether a student trains no more than an adapter of a model large enough to be shared."""
+    if stage.kind != "lm.distil" or "start" in stage.inputs:
+        return False
+    adapter = stage.params["distillation"]["recipe"]["adapter"]
+    return adapter is not None and isinstance(start.shape, PretrainedShape)
