@@ -81,6 +81,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             dtype=dtype,
             checkpoint=task.partial / PROGRESS,
             report=report,
+            resources=task.stage.resources,
         )
         keep_trained(task, student, "start", "student")
         write_losses(task.folder, log)
@@ -130,6 +131,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         observe_steps=log_spaced_steps(source.steps, observation.points),
         checkpoint=task.partial / PROGRESS,
         report=report,
+        resources=task.stage.resources,
     )
     curve.write(task.folder)
     keep_trained(task, student, "start", "student")

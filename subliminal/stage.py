@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.spec.resources import ONE_DEVICE, Resources
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -57,6 +59,9 @@ class Stage:
     the parameters hold a fingerprint of what it is."""
     alone: bool = False
     """Whether it would gain nothing from being run together with others of its lot."""
+    resources: Resources = ONE_DEVICE
+    """What it may compute with; not part of the key, because its result is the same but for
+    rounding."""
     process: str | None = None
     """Equal for trainings that differ only in length, so that a longer one can continue a shorter
     one's state; None where the stage cannot continue another."""

@@ -16,6 +16,7 @@ from subliminal.machine import Precision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
+from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Cost, Stage, StageKind
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
@@ -25,6 +26,7 @@ LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *students.stages.KINDS,
     *subliminal.probes.stages.KINDS,
 )
+TRAININGS = ("lm.teach", "lm.match", "lm.distil")
 _VERSIONS = {kind.name: kind.version for kind in LANGUAGE_KINDS}
 
 
@@ -35,6 +37,8 @@ class StageMaker:
     models: Models
     precision: Precision
     """Of matrix products."""
+    resources: Resources = ONE_DEVICE
+    """Of trainings."""
 
     @cached_property
     def costs(self) -> Costs:
@@ -74,6 +78,7 @@ class StageMaker:
             made,
             pinned={role: name for role, model in models.items() if (name := model.pinned)},
             alone=start is None or not _shares_base(made, start),
+            resources=self.resources if kind in TRAININGS else ONE_DEVICE,
         )
 
     def make(
