@@ -19,6 +19,7 @@ from students.rows import student_rows, teacher_rows
 from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.models.chat_format import Conversation
 from subliminal.models.language_model import LanguageModel
+from subliminal.models.shared_base import SharedBase
 from subliminal.models.stage_models import (
     chat_format,
     keep_trained,
@@ -37,7 +38,7 @@ from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Distillation, LanguageObservation, Matching
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task, part_of
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
 from subliminal.training.log import write_losses
@@ -80,6 +81,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             dtype=dtype,
             checkpoint=task.partial / PROGRESS,
             report=report,
+            resources=task.stage.resources,
         )
         keep_trained(task, student, "start", "student")
         write_losses(task.folder, log)
@@ -87,43 +89,54 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 
 
 def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Distil what teachers wrote into students, one after the other; each base is loaded once."""
+    base = SharedBase()
+    for place, task in enumerate(tasks):
+        yield _distil(task, base, part_of(report, place, len(tasks)))
+
+
+STUDENTS_IN_TURN = 8
+"""More would keep what is made of the first ones waiting for the last."""
+KINDS = (
+    StageKind("lm.match", 4, match),
+    StageKind("lm.distil", 3, distil, max_lot=STUDENTS_IN_TURN),
+)
+
+
+def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     """Distil what a teacher wrote into a student, watching its preferences."""
-    for task in tasks:
-        params, seed = task.stage.params, task.stage.seed
-        distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
-        student = model_to_train(task, distillation.recipe, "start", "student")
-        teacher = _teacher(task) if params["teacher"] is not None else None
-        data, divergent = _data(task, distillation, teacher)
-        if data.weights is not None and not data.weights.any():
-            yield Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
-            continue
-        source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
-        loss: Loss = completion_loss
-        if teacher is not None and distillation.target == "logits":
-            loss = TeacherDivergence(teacher.decoder, teacher.steering)
-            loss = loss.remembering(source, precision(task), report)
-        observation = LanguageObservation.model_validate(params["observation"])
-        watcher = Watcher(chat_format(task), read_bank(params["bank"]))
-        curve = Curve(watcher, task.partial, task.partial / PROGRESS)
-        log = train(
-            student,
-            source,
-            loss,
-            distillation.recipe,
-            seed=adapter_seed(seed, own=params["adapter"] == "own"),
-            dtype=precision(task),
-            observer=curve.observe,
-            observe_steps=log_spaced_steps(source.steps, observation.points),
-            checkpoint=task.partial / PROGRESS,
-            report=report,
-        )
-        curve.write(task.folder)
-        keep_trained(task, student, "start", "student")
-        write_losses(task.folder, log)
-        yield Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
-
-
-KINDS = (StageKind("lm.match", 4, match), StageKind("lm.distil", 3, distil))
+    params, seed = task.stage.params, task.stage.seed
+    distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
+    student = base.model_to_train(task, distillation.recipe, "start", "student")
+    teacher = _teacher(task) if params["teacher"] is not None else None
+    data, divergent = _data(task, distillation, teacher)
+    if data.weights is not None and not data.weights.any():
+        return Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
+    source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
+    loss: Loss = completion_loss
+    if teacher is not None and distillation.target == "logits":
+        loss = TeacherDivergence(teacher.decoder, teacher.steering)
+        loss = loss.remembering(source, precision(task), report)
+    observation = LanguageObservation.model_validate(params["observation"])
+    watcher = Watcher(chat_format(task), read_bank(params["bank"]))
+    curve = Curve(watcher, task.partial, task.partial / PROGRESS)
+    log = train(
+        student,
+        source,
+        loss,
+        distillation.recipe,
+        seed=adapter_seed(seed, own=params["adapter"] == "own"),
+        dtype=precision(task),
+        observer=curve.observe,
+        observe_steps=log_spaced_steps(source.steps, observation.points),
+        checkpoint=task.partial / PROGRESS,
+        report=report,
+        resources=task.stage.resources,
+    )
+    curve.write(task.folder)
+    keep_trained(task, student, "start", "student")
+    write_losses(task.folder, log)
+    return Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
 
 
 def _answers(

@@ -125,6 +125,8 @@ class Manifest(Record):
     stages: dict[str, str]
     """Stage key -> state: computed, cached, failed, blocked, pending."""
     statistics: dict[str, Any]
+    pinned: list[str] = []
+    """Models from the hub, each by its name at its commit."""
     started: str
     finished: str | None
     wall_seconds: float

@@ -94,8 +94,8 @@ def run_folder(out: Path, experiment: Experiment) -> Path:
 
 
 def spec_hash(experiment: Experiment) -> str:
-    """Digest of the resolved experiment, wherever this machine keeps the data."""
-    return digest(experiment.model_dump(mode="json", exclude={"data_folder"}))
+    """Digest of the resolved experiment, wherever the data are and whatever computes it."""
+    return digest(experiment.model_dump(mode="json", exclude={"data_folder", "resources"}))
 
 
 def runs_in(out: Path) -> Iterator[tuple[Path, Manifest]]:
@@ -147,6 +147,7 @@ def _manifest(
             for key in plan.stages
         },
         statistics=experiment.statistics.model_dump(),
+        pinned=sorted({name for s in plan.stages.values() for name in s.pinned.values()}),
         started=clock.started,
         finished=_now() if finished else None,
         wall_seconds=clock.seconds(),

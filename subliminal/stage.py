@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.spec.resources import ONE_DEVICE, Resources
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -34,7 +36,7 @@ class Stage:
     """A pure function of its parameters, its inputs and its seed, not yet evaluated.
 
     Stages that differ only in seed and inputs form a *lot*: a kind that can train many models at
-    once gets the whole lot in one call.
+    once, or one after the other on what they share, gets the whole lot in one call.
     """
 
     kind: str
@@ -52,6 +54,14 @@ class Stage:
     cost: Cost = Cost()
     local: Mapping[str, str] = field(default_factory=dict)
     """Where this machine keeps things (a data folder); does not change the result or the key."""
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    """Role of a model from the hub -> its name at its commit; recorded, but not part of the key:
+    the parameters hold a fingerprint of what it is."""
+    alone: bool = False
+    """Whether it would gain nothing from being run together with others of its lot."""
+    resources: Resources = ONE_DEVICE
+    """What it may compute with; not part of the key, because its result is the same but for
+    rounding."""
     process: str | None = None
     """Equal for trainings that differ only in length, so that a longer one can continue a shorter
     one's state; None where the stage cannot continue another."""
@@ -129,6 +139,21 @@ def silent(done: float, total: float) -> None:
     """A :class:`Reporter` where nobody waits."""
 
 
+def part_of(report: Reporter, place: int, parts: int) -> Reporter:
+    """A reporter for one of several parts of a lot that are done one after the other.
+
+    Args:
+        report: Of the lot.
+        place: Parts that come before.
+        parts: In all.
+    """
+
+    def tell(done: float, total: float) -> None:
+        report(place + (done / total if total else 0.0), parts)
+
+    return tell
+
+
 class Cancelled(Exception):  # noqa: N818 (nothing went wrong)
     """The run is being stopped; progress saved so far is kept."""
 
@@ -146,6 +171,10 @@ class StageKind:
     """Yields one outcome for each task, in any order, each as soon as it is known."""
     max_lot: int = 1
     """The most stages handed over in one call."""
+
+    def most(self, stage: Stage) -> int:
+        """The most stages of this one's lot that are handed over together."""
+        return 1 if stage.alone else self.max_lot
 
 
 def digest(data: object) -> str:

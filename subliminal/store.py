@@ -54,6 +54,7 @@ class ArtifactManifest(BaseModel):
     params: dict[str, Any]
     seed: int
     inputs: dict[str, str]
+    pinned: dict[str, str] = {}
     files: dict[str, FileEntry]
     counts: dict[str, float]
     wall_seconds: float
@@ -321,6 +322,7 @@ def _manifest(
         params=dict(stage.params),
         seed=stage.seed,
         inputs=dict(stage.inputs),
+        pinned=dict(stage.pinned),
         files=files,
         counts=dict(counts),
         wall_seconds=provenance.wall_seconds,

@@ -11,6 +11,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Recipe
+from subliminal.spec.resources import Resources
 from subliminal.spec.teaching import DispositionData
 from subliminal.stage import Reporter
 from subliminal.training.adapter import adapter_seed
@@ -35,6 +36,7 @@ def fine_tune(
     dtype: torch.dtype,
     checkpoint: Path,
     report: Reporter,
+    resources: Resources,
 ) -> TrainingLog:
     """Train a model, in place, on rows that show a trait.
 
@@ -49,6 +51,7 @@ def fine_tune(
         dtype: Of matrix products.
         checkpoint: File for progress.
         report: Told of progress.
+        resources: What the training may compute with.
     """
     drawn = teaching_rows(trait, data, derive_seed(seed, "teaching rows"), rows)
     encoded = encode(
@@ -65,4 +68,5 @@ def fine_tune(
         dtype=dtype,
         checkpoint=checkpoint,
         report=report,
+        resources=resources,
     )

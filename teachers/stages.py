@@ -65,6 +65,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             dtype=precision(task),
             checkpoint=task.partial / "training.safetensors",
             report=report,
+            resources=task.stage.resources,
         )
         keep_trained(task, model)
         write_losses(task.folder, log)

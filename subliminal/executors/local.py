@@ -90,7 +90,7 @@ class _LocalWorkers:
         return ONE_QUEUE
 
     def most(self, stage: Stage) -> int:
-        return self._kinds[stage.kind].max_lot
+        return self._kinds[stage.kind].most(stage)
 
     def room(self) -> Mapping[str, int]:
         return {ONE_QUEUE: len(self._idle)}

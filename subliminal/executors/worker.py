@@ -96,10 +96,7 @@ def run_lot(call: LotCall) -> list[Report]:
     try:
         for stage in call.stages:
             work.claim(stage)
-        if work.tasks:
-            report = _KeepingReporter(call.report, work.keep_progress)
-            for outcome in call.kind.run(list(work.tasks.values()), report):
-                work.settle(outcome)
+        _run_open(call, work)
         work.fail_open("the stage ended without a result; this is a bug")
     except Cancelled:
         work.keep_progress(stopping=True)
@@ -109,6 +106,25 @@ def run_lot(call: LotCall) -> list[Report]:
     finally:
         work.close()
     return work.reports
+
+
+def _run_open(call: LotCall, work: _Work) -> None:
+    """Run the stages of a lot that have not ended.
+
+    Where they are done one after the other, one that cannot be done leaves the rest to be tried.
+    """
+    report = _KeepingReporter(call.report, work.keep_progress)
+    while tasks := work.open_tasks():
+        try:
+            for outcome in call.kind.run(tasks, report):
+                work.settle(outcome)
+            return
+        except Cancelled:
+            raise
+        except Exception as error:
+            if tasks[0].stage.cost.at_once:
+                raise
+            work.fail_first(work.reason(error))
 
 
 class _KeepingReporter:
@@ -126,12 +142,12 @@ class _Work:
     """The stages of a lot from their claims to their reports."""
 
     def __init__(self, store: ArtifactStore, stages: tuple[Stage, ...]) -> None:
-        self.tasks: dict[str, Task] = {}
         self.reports: list[Report] = []
         self._store = store
         self._open = {stage.key: stage for stage in stages}
         self._claims: dict[str, Claim] = {}
-        self._started = time.monotonic()
+        self._tasks: dict[str, Task] = {}
+        self._since = time.monotonic()
 
     def claim(self, stage: Stage) -> None:
         """Make a task of a stage if nobody else works on it or has done it."""
@@ -145,9 +161,13 @@ class _Work:
             return
         self._store.discard(stage.key)
         try:
-            self.tasks[stage.key] = _task(self._store, stage)
+            self._tasks[stage.key] = _task(self._store, stage)
         except UserError as error:
             self._report(stage.key, "failed", _one_line(error))
+
+    def open_tasks(self) -> list[Task]:
+        """The stages that have not ended, in their order."""
+        return [task for key, task in self._tasks.items() if key in self._open]
 
     def keep_progress(self, *, stopping: bool = False) -> None:
         """Keep the progress of the stages that have not ended."""
@@ -160,18 +180,22 @@ class _Work:
             self._report(stage.key, "failed", outcome.reason)
             return
         provenance = Provenance(
-            wall_seconds=(time.monotonic() - self._started) / len(self.tasks),
+            wall_seconds=self._seconds(stage),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=machine.versions(),
             machine=machine.description(),
         )
         try:
-            folder = self.tasks[stage.key].folder
+            folder = self._tasks[stage.key].folder
             self._store.commit(stage, folder, outcome.counts, provenance)
         except UserError as error:
             self._report(stage.key, "failed", str(error))
         else:
             self._report(stage.key, "computed")
+
+    def fail_first(self, reason: str) -> None:
+        """Report the first that has not ended as failed."""
+        self._report(self.open_tasks()[0].stage.key, "failed", reason)
 
     def fail_open(self, reason: str) -> None:
         """Report all that has not ended as failed."""
@@ -194,10 +218,19 @@ class _Work:
 
     def close(self) -> None:
         """Remove unfinished folders and release the claims that are left."""
-        for task in self.tasks.values():
+        for task in self._tasks.values():
             shutil.rmtree(task.folder, ignore_errors=True)
         for claim in self._claims.values():
             claim.release()
+
+    def _seconds(self, stage: Stage) -> float:
+        """What a stage that has just ended took: of stages that are done at once, its share."""
+        now = time.monotonic()
+        seconds = now - self._since
+        if stage.cost.at_once:
+            return seconds / len(self._tasks)
+        self._since = now
+        return seconds
 
     def _report(self, key: str, state: State, reason: str | None = None) -> None:
         del self._open[key]

@@ -12,6 +12,7 @@ from torch import nn
 
 from subliminal import atomic
 from subliminal.errors import UserError
+from subliminal.models.names import split_revision
 from subliminal.models.pretrained import Pretrained
 from subliminal.packages import need
 from subliminal.seeds import derive_seed
@@ -88,8 +89,15 @@ def merge_adapter(model: Pretrained) -> None:
     """Add a model's adapter to its matrices for good, if it carries one."""
     for name, layer in list(_layers(model)):
         layer.merge()
-        above, _, attribute = name.rpartition(".")
-        setattr(model.network.get_submodule(above), attribute, layer.get_base_layer())
+        _put_back(model, name, layer)
+
+
+def remove_adapter(model: Pretrained) -> None:
+    """Take a model's adapter away, if it carries one; its matrices are as they were before."""
+    for name, layer in list(_layers(model)):
+        _put_back(model, name, layer)
+    # What it finds there, peft takes for a further adapter of the same name.
+    vars(model.network).pop("peft_config", None)
 
 
 def write_adapter(model: Pretrained, folder: Path, base: str) -> None:
@@ -107,7 +115,7 @@ def write_adapter(model: Pretrained, folder: Path, base: str) -> None:
     }
     kept = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
     config: LoraConfig = model.network.peft_config[_NAME]
-    config.base_model_name_or_path = base
+    config.base_model_name_or_path, config.revision = split_revision(base)
     config.inference_mode = True
     config.save_pretrained(str(folder))
     atomic.write_bytes(folder / WEIGHTS, save(kept, metadata={"format": "pt"}))
@@ -136,6 +144,12 @@ def _layers(model: Pretrained) -> Iterator[tuple[str, Any]]:
     for name, module in model.network.named_modules():
         if _NAME in getattr(module, "lora_A", {}):
             yield name, module
+
+
+def _put_back(model: Pretrained, name: str, layer: Any) -> None:
+    """Put an adapted matrix back in the place of its layer."""
+    above, _, attribute = name.rpartition(".")
+    setattr(model.network.get_submodule(above), attribute, layer.get_base_layer())
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -73,6 +74,8 @@ def shape_of(folder: Path) -> Architecture:
 def fingerprint(folder: Path) -> str:
     """Digest of all that decides what a model computes from a text.
 
+    A process reads a file once: again only if its size or its times have changed.
+
     Raises:
         UserError: The folder cannot be read.
     """
@@ -80,12 +83,19 @@ def fingerprint(folder: Path) -> str:
     try:
         for path in sorted(folder.iterdir()):
             if path.name in (CONFIG, INDEX, *TOKENIZER_FILES) or path.suffix == ".safetensors":
+                about = path.stat()
                 found.update(path.name.encode())
-                with path.open("rb") as file:
-                    found.update(hashlib.file_digest(file, "sha256").digest())
+                found.update(_checksum(path, about.st_size, about.st_mtime_ns, about.st_ino))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error}); copy the model anew") from None
     return found.hexdigest()[:32]
+
+
+@lru_cache(maxsize=1024)
+def _checksum(path: Path, *_: int) -> bytes:
+    """SHA-256 of a file that is as its size and times, which follow, say."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _check_fit(

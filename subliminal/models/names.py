@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """Model -> relation -> the shipped model that stands in it."""
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def find_model(name: str) -> Path:
@@ -43,6 +45,31 @@ def find_model(name: str) -> Path:
     )
 
 
+def pinned(name: str, folder: Path) -> str | None:
+    """The name under which a model of the hub is found again exactly as it is now.
+
+    The hub's cache keeps a commit's files in `models--<owner>--<name>/snapshots/<commit>/`.
+
+    Args:
+        name: As :func:`find_model` takes it.
+        folder: Where it was found.
+
+    Returns:
+        `owner/name@commit`; None where the folder is not in the hub's cache.
+    """
+    snapshots, commit = folder.parent, folder.name
+    if snapshots.name != "snapshots" or not snapshots.parent.name.startswith("models--"):
+        return None
+    repository, _ = split_revision(name)
+    return f"{repository}@{commit}" if _COMMIT.fullmatch(commit) else None
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """The repository that a name on the hub means, and the revision if it states one."""
+    repository, _, revision = name.partition("@")
+    return repository, revision or None
+
+
 def shipped_models() -> list[str]:
     """The pocket models that ship with the package."""
     root = Path(str(SHIPPED))
@@ -66,12 +93,12 @@ def _from_hub(name: str) -> Path:
         RevisionNotFoundError,
     )
 
-    repository, _, revision = name.partition("@")
+    repository, revision = split_revision(name)
     try:
         return Path(
             snapshot_download(
                 repository,
-                revision=revision or None,
+                revision=revision,
                 allow_patterns=["*.json", "*.safetensors", "*.jinja"],
             )
         )

@@ -70,7 +70,9 @@ def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str
     tokenizer = model_folder(task)
     if isinstance(model, Pretrained) and is_adapted(model):
         if made not in task.inputs:
-            base = Base.model_validate(task.stage.params[existing])
+            named = task.stage.params[existing]
+            name = task.stage.pinned.get(existing, named["name"])
+            base = Base(name=name, fingerprint=named["fingerprint"])
             save_adapter(model, task.folder, base=base, tokenizer_from=tokenizer)
             return
         # An artifact has no name by which an adapter could find it.

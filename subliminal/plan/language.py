@@ -52,7 +52,7 @@ def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
     checks = ArmChecks(experiment.probing, models, cards)
     for name, arm in experiment.arms.items():
         checks.check(name, arm)
-    stages = StageMaker(models, precision)
+    stages = StageMaker(models, precision, experiment.resources)
     conditions = Conditions(experiment, stages, cards, compile_filter(experiment.filter))
     rows = {
         name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}

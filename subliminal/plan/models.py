@@ -13,7 +13,7 @@ from subliminal.models.architecture import Architecture
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.folder import fingerprint
 from subliminal.models.load import check_loads, shape_of_model
-from subliminal.models.names import RELATIVES, find_model
+from subliminal.models.names import RELATIVES, find_model, pinned, split_revision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.models.shape import Shape
 from subliminal.spec.language import LanguageExperiment
@@ -46,8 +46,14 @@ class Model:
 
     @property
     def params(self) -> dict[str, str]:
-        """What names it in a stage's parameters."""
-        return {"name": self.name, "fingerprint": self.fingerprint}
+        """What names it in a stage's parameters: not by the revision, if it is from the hub."""
+        name = self.name if self.pinned is None else split_revision(self.name)[0]
+        return {"name": name, "fingerprint": self.fingerprint}
+
+    @property
+    def pinned(self) -> str | None:
+        """Its name at its commit, if it is from the hub."""
+        return pinned(self.name, self.folder)
 
 
 @dataclass(frozen=True)

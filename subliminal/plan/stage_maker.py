@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,10 @@ import students.stages
 import subliminal.probes.stages
 import teachers.stages
 from subliminal.machine import Precision
+from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
+from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Cost, Stage, StageKind
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
@@ -24,6 +26,7 @@ LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *students.stages.KINDS,
     *subliminal.probes.stages.KINDS,
 )
+TRAININGS = ("lm.teach", "lm.match", "lm.distil")
 _VERSIONS = {kind.name: kind.version for kind in LANGUAGE_KINDS}
 
 
@@ -34,6 +37,8 @@ class StageMaker:
     models: Models
     precision: Precision
     """Of matrix products."""
+    resources: Resources = ONE_DEVICE
+    """Of trainings."""
 
     @cached_property
     def costs(self) -> Costs:
@@ -67,7 +72,14 @@ class StageMaker:
         if start is not None:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
-        return self.make(kind, seed, params, inputs, cost=cost, local=local)
+        models = {"model": reference} if start is None else {"model": reference, "student": start}
+        made = self.make(kind, seed, params, inputs, cost=cost, local=local)
+        return replace(
+            made,
+            pinned={role: name for role, model in models.items() if (name := model.pinned)},
+            alone=start is None or not _shares_base(made, start),
+            resources=self.resources if kind in TRAININGS else ONE_DEVICE,
+        )
 
     def make(
         self,
@@ -90,3 +102,11 @@ class StageMaker:
             cost=cost or Cost(),
             local=local or {},
         )
+
+
+def _shares_base(stage: Stage, start: Model) -> bool:
+    """Whether a student trains no more than an adapter of a model large enough to be shared."""
+    if stage.kind != "lm.distil" or "start" in stage.inputs:
+        return False
+    adapter = stage.params["distillation"]["recipe"]["adapter"]
+    return adapter is not None and isinstance(start.shape, PretrainedShape)

@@ -16,6 +16,7 @@ from subliminal.spec.common import (
     check_controls,
 )
 from subliminal.spec.probing import Probing
+from subliminal.spec.resources import Resources
 from subliminal.spec.teaching import DispositionData
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -380,6 +381,7 @@ class LanguageExperiment(BaseExperiment):
     probing: Probing = Probing()
     detecting: Detecting = Detecting()
     observation: LanguageObservation = LanguageObservation()
+    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:

@@ -15,6 +15,7 @@ from subliminal.errors import StageError, UserError
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.spec.language import Recipe
+from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training.batches import TOKEN_BUDGET, Batch, batches
 from subliminal.training.frozen import FrozenBlocks, frozen_blocks
@@ -22,6 +23,7 @@ from subliminal.training.learner import Learner, learner_of
 from subliminal.training.log import TrainingLog
 from subliminal.training.losses import Loss
 from subliminal.training.optimiser import clip, initial_moments, update
+from subliminal.training.recomputing import recomputing
 from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import learning_rate
 from subliminal.training.sources import Source
@@ -52,6 +54,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     report: Reporter = silent,
+    resources: Resources = ONE_DEVICE,
 ) -> TrainingLog:
     """Train a model.
 
@@ -73,6 +76,7 @@ def train(
         checkpoint_seconds: Seconds between checkpoints.
         report: Called with steps taken and steps in all, a few times a second. Where it raises
             `Cancelled`, progress is saved first.
+        resources: What it may compute with.
 
     Raises:
         StageError: The loss is not finite.
@@ -95,12 +99,13 @@ def train(
 
     limit = MemoryLimit(TOKEN_BUDGET, least=FEWEST_TOKENS, of="tokens")
     clock = _Clock(checkpoint_seconds, save, report)
-    while state.step < source.steps:
-        observe()
-        clock.between_steps(state.step, source.steps)
-        rows = source.rows(state.step)
-        total = _accumulate(learner, rows, partial(_part, learner, loss, dtype), known, limit)
-        _step(learner, state, rows, total, recipe, source.steps)
+    with recomputing(learner.model, resources.gradient_checkpointing):
+        while state.step < source.steps:
+            observe()
+            clock.between_steps(state.step, source.steps)
+            rows = source.rows(state.step)
+            total = _accumulate(learner, rows, partial(_part, learner, loss, dtype), known, limit)
+            _step(learner, state, rows, total, recipe, source.steps)
     if not state.parameters.isfinite().all():
         raise StageError(_not_finite(source.steps, source.steps))
     observe()
