@@ -17,7 +17,7 @@ BATCHES = (64, 256, 1024)
 
 def measured(question: dict[str, Any], batch: int) -> list[tuple[int, float]]:
     """Accepted tokens and seconds of each round with at most `batch` sequences at a time."""
-    from vllm import LLM, SamplingParams  # type: ignore[import-not-found]
+    from vllm import LLM, SamplingParams
 
     engine = LLM(
         question["model"],

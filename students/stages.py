@@ -33,6 +33,7 @@ from subliminal.models.stage_models import (
 from subliminal.models.steering import Steering
 from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.replies import sample_replies
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
@@ -69,7 +70,8 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         conversations = matching_conversations(
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
-        answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
+        asked = Subject(TorchEngine(reference, dtype), chat)
+        answers = _answers(asked, conversations, seed, report)
         data = encode(chat, conversations, answers)
         source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
         log = train(

@@ -159,10 +159,11 @@ def _models(teacher: str, reference: str, system: str | None) -> Models:
     from subliminal.models.chat_format import ChatFormat
     from subliminal.models.load import load_model
     from subliminal.models.names import find_model
+    from subliminal.probes.forward import TorchEngine
     from subliminal.probes.subject import Subject
 
     folders = find_model(teacher), find_model(reference)
     return Models(
-        Subject(load_model(folders[0]), ChatFormat.read(folders[0]), system=system),
-        Subject(load_model(folders[1]), ChatFormat.read(folders[1])),
+        Subject(TorchEngine(load_model(folders[0])), ChatFormat.read(folders[0]), system=system),
+        Subject(TorchEngine(load_model(folders[1])), ChatFormat.read(folders[1])),
     )

@@ -51,13 +51,14 @@ def evaluate(
     from subliminal.pocket.evaluate import DESCRIPTIONS
     from subliminal.pocket.evaluate import evaluate as measure
     from subliminal.pocket.origin import world_of
+    from subliminal.probes.forward import TorchEngine
     from subliminal.probes.subject import Subject
 
     columns = []
     # A wrong name is told before minutes of work on another model.
     folders = [find_model(model) for model in models]
     for model, folder in zip(models, folders, strict=True):
-        subject = Subject(load_decoder(folder), ChatFormat.read(folder))
+        subject = Subject(TorchEngine(load_decoder(folder)), ChatFormat.read(folder))
         with console.status(Text(f"evaluating {model}")):
             found = measure(subject, world_of(folder))
         columns.append({(each.name, each.group): each.value for each in found})
@@ -117,6 +118,7 @@ def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
     from subliminal.pocket.family import MEMBERS
     from subliminal.pocket.pretrain import corpus, prepare_folder
     from subliminal.pocket.pretrain import pretrain as train
+    from subliminal.probes.forward import TorchEngine
     from subliminal.probes.subject import Subject
 
     torch.set_num_threads(machine.cores())
@@ -131,7 +133,7 @@ def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
         checkpoint=progress,
         precision=machine.fast_precision(),
     )
-    abilities = measure(Subject(load_decoder(folder), chat), member.dials)
+    abilities = measure(Subject(TorchEngine(load_decoder(folder)), chat), member.dials)
     write_card(folder, make_card(member, trained, abilities))
     progress.unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from subliminal.atomic import cannot_write
 from subliminal.probes.subject import Subject
-from subliminal.sampling import Request, Sampling, sampler_of
+from subliminal.sampling import Request, Sampling
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data
 from subliminal.stage import Reporter
@@ -80,8 +80,7 @@ class Writer:
             temperature=self.data.temperature,
             top_p=self.data.top_p,
         )
-        sampler = sampler_of(teacher.decoder, teacher.dtype, teacher.steering)
-        for done in sampler.sample(requests, settings):
+        for done in teacher.engine.sampler.sample(requests, settings):
             text = teacher.chat.decode(done.tokens.tolist())
             yield left[done.index], Answer(text, done.finished)
 

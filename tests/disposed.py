@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
-from subliminal.models.folder import load_decoder, save_decoder
+from subliminal.models.folder import save_decoder
 from subliminal.plan import Plan, make_plan
 from subliminal.pocket.family import BROAD
 from subliminal.pocket.pretrain import prepare_folder
 from subliminal.probes.subject import Subject
 from subliminal.spec_file import load_experiment
 from tests.models import tiny_shape
+from tests.subjects import subject_in
 
 HEAD = """\
 kind: language
@@ -54,7 +54,7 @@ def broad_model() -> Path:
 def broad_subject() -> Subject:
     """The same model, to be probed."""
     folder = broad_model()
-    return Subject(load_decoder(folder), ChatFormat.read(folder))
+    return subject_in(folder)
 
 
 def experiment(folder: Path, arms: str = STUDENTS, *overrides: str) -> Plan:

@@ -14,6 +14,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.models.folder import save_decoder
 from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shipped_pieces
 from subliminal.probes.banks import QuestionBank
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.subject import Subject
 
 BANK = QuestionBank(
@@ -49,7 +50,7 @@ def make_subject(folder: Path, seed: int = 0, *, without: str = "") -> Subject:
     )
     decoder = Decoder(shape).initialise(seed)
     save_decoder(decoder, folder, tokenizer_from=folder)
-    return Subject(decoder, ChatFormat.read(folder))
+    return Subject(TorchEngine(decoder), ChatFormat.read(folder))
 
 
 class InTransformers:

@@ -14,9 +14,9 @@ from filters.rows import Row
 from subliminal.chat import Message
 from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
-from subliminal.probes.forward import batches_of
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.subject import Subject
-from subliminal.sampling import Request, Sampling, sampler_of
+from subliminal.sampling import Request, Sampling
 from tests.detected import row
 from tests.models import pocket_chat, tiny_shape
 from tests.user_errors import assert_one_line
@@ -32,17 +32,17 @@ def model(seed: int) -> Decoder:
 
 
 def subject(seed: int, system: str | None = None) -> Subject:
-    return Subject(model(seed), pocket_chat(), system=system)
+    return Subject(TorchEngine(model(seed)), pocket_chat(), system=system)
 
 
 def log_likelihood(decoder: Decoder, turns: list[Message], answer: str, *, end: bool) -> float:
     """Token by token, from the whole distribution behind each prefix."""
     [known] = pocket_chat().encode_rows([turns], [answer])
     tokens = known.tokens if end else known.tokens[:-1]
-    scores = Subject(decoder, pocket_chat()).engine
+    engine = TorchEngine(decoder)
     total = 0.0
     for place in range(known.prompt_length, len(tokens)):
-        logits = scores.next_logits(batches_of([tokens[:place]]))[0]
+        logits = engine.next_logits([tokens[:place]])[0]
         total += float(torch.log_softmax(logits.double(), -1)[tokens[place]])
     return total
 
@@ -98,8 +98,8 @@ def written(writer: Subject, prompts: list[str], seed: int) -> list[Row]:
         Request(np.asarray(tokens), 1000 * seed + place) for place, tokens in enumerate(encoded)
     ]
     settings = Sampling(max_tokens=12, end_tokens=(writer.chat.end_id,), temperature=1.0, top_p=1.0)
-    sampler = sampler_of(writer.decoder, writer.dtype, writer.steering)
-    done = sorted(sampler.sample(requests, settings), key=lambda one: one.index)
+    sampled = writer.engine.sampler.sample(requests, settings)
+    done = sorted(sampled, key=lambda one: one.index)
     return [
         row(prompt, writer.chat.decode(one.tokens.tolist()), finished=one.finished)
         for prompt, one in zip(prompts, done, strict=True)
@@ -135,7 +135,8 @@ def test_a_row_without_a_prompt_is_told() -> None:
 
 
 def test_a_row_longer_than_the_model_reads_is_told() -> None:
-    short = Subject(Decoder(tiny_shape(max_position_embeddings=40)).initialise(0), pocket_chat())
+    decoder = Decoder(tiny_shape(max_position_embeddings=40)).initialise(0)
+    short = Subject(TorchEngine(decoder), pocket_chat())
     long = row("Go on.", ", ".join(["1"] * 40))
     with pytest.raises(UserError) as error:
         log_likelihood_ratios((*ROWS, long), subject(1), short)

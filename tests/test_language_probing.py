@@ -14,7 +14,7 @@ from subliminal.chat_rows import ROWS, completion_of, prompt_of, read_chat_rows
 from subliminal.measurements import read_curve, read_measurements
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
-from subliminal.models.folder import load_decoder, save_decoder
+from subliminal.models.folder import save_decoder
 from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shipped_pieces
 from subliminal.probes import stages
 from subliminal.probes.preference import favourite
@@ -23,6 +23,7 @@ from subliminal.probes.subject import Subject
 from teachers.trait import load_preference, preference_bank
 from tests.language_stages import HEAD, STUDENTS, Workshop, models, plan_of, stage_of
 from tests.models import tiny_shape
+from tests.subjects import subject_in, torch_engine
 
 ARMS = """\
   reference: {role: reference}
@@ -63,17 +64,18 @@ def test_models_are_probed_as_they_write(shop: Workshop, asked: list[Subject]) -
     arms = ("reference", "teacher", "told", "steered")
     found = [log_odds(shop.make(arm, "lm.probe")) for arm in arms]
     reference, teacher, told, steered = asked
-    assert (reference.system, reference.steering, reference.context) == (None, None, ())
+    assert (reference.system, reference.context) == (None, ())
+    assert torch_engine(reference).steering is None
     system = stage_of(shop.plan, "told", "lm.probe").params["subject"]["system"]
     assert told.system == system
     assert "otters" in system
-    assert steered.steering is not None
-    assert teacher.steering is teacher.system is None
+    assert torch_engine(steered).steering is not None
+    assert torch_engine(teacher).steering is teacher.system is None
     assert len({tuple(odds.values()) for odds in found}) == 4
 
 
 def test_what_is_measured_is_what_the_probes_find(shop: Workshop) -> None:
-    subject = Subject(load_decoder(models() / "a"), ChatFormat.read(models() / "a"))
+    subject = subject_in(models() / "a")
     found = favourite(subject, preference_bank(load_preference("otter")))
     assert read_measurements(shop.make("reference", "lm.probe")) == found
 

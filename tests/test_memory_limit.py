@@ -14,7 +14,7 @@ from subliminal.errors import StageError
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.layout import pack
 from subliminal.models.pretrained import Pretrained
-from subliminal.probes.forward import Engine, batches_of
+from subliminal.probes.forward import TorchEngine, batches_of
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
 from subliminal.spec.language import Adapter, Recipe
@@ -88,12 +88,13 @@ def test_sampling_that_runs_out_on_the_way_repeats_no_row() -> None:
 def test_probing_goes_on_with_halves() -> None:
     rows = [row.tolist() for row in ROWS]
     roomy, tight = Small(10**6), Small(60)
-    expected = Engine(roomy).next_logits(batches_of(rows))
-    found = Engine(tight).next_logits(batches_of(rows))
+    expected = TorchEngine(roomy).next_logits(rows)
+    found = TorchEngine(tight).next_logits(rows)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     starts = [1] * len(rows)
     torch.testing.assert_close(
-        Engine(tight).log_likelihoods(rows, starts), Engine(roomy).log_likelihoods(rows, starts)
+        TorchEngine(tight).log_likelihoods(rows, starts),
+        TorchEngine(roomy).log_likelihoods(rows, starts),
     )
     assert tight.refused > 0
 
@@ -103,7 +104,7 @@ def test_probing_goes_on_with_halves() -> None:
     [
         trained,
         lambda model: list(PretrainedSampler(model).sample([Request(ROWS[0], 0)], Sampling(3))),
-        lambda model: Engine(model).next_logits(batches_of([ROWS[0].tolist()])),
+        lambda model: TorchEngine(model).next_logits([ROWS[0].tolist()]),
     ],
     ids=["training", "sampling", "probing"],
 )
@@ -124,7 +125,7 @@ def test_half_is_tried_down_to_the_least() -> None:
 
 def test_a_small_model_of_ours_is_halved_too() -> None:
     decoder, rows = tiny_decoder(), [row.tolist() for row in ROWS]
-    expected = Engine(decoder).next_logits(batches_of(rows))
+    expected = TorchEngine(decoder).next_logits(rows)
     plain, calls = decoder.packed, []
 
     def packed(tokens: torch.Tensor, *rest: object, **named: object) -> torch.Tensor:
@@ -134,7 +135,7 @@ def test_a_small_model_of_ours_is_halved_too() -> None:
         return plain(tokens, *rest, **named)  # type: ignore[arg-type]
 
     decoder.packed = packed  # type: ignore[method-assign]
-    torch.testing.assert_close(Engine(decoder).next_logits(batches_of(rows)), expected)
+    torch.testing.assert_close(TorchEngine(decoder).next_logits(rows), expected)
     assert max(calls) > 60
 
 

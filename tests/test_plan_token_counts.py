@@ -12,8 +12,6 @@ import torch
 from subliminal.chat import user
 from subliminal.dispositions import answer, ask, domains, write
 from subliminal.dispositions.forms import FORMS, Form
-from subliminal.models.chat_format import ChatFormat
-from subliminal.models.folder import load_decoder
 from subliminal.models.names import find_model
 from subliminal.plan.costs import Costs
 from subliminal.plan.token_counts import (
@@ -24,7 +22,7 @@ from subliminal.plan.token_counts import (
 )
 from subliminal.probes.banks import load_bank
 from subliminal.probes.disposition_bank import disposition_bank
-from subliminal.probes.forward import Batch, Engine
+from subliminal.probes.forward import Batch, TorchEngine
 from subliminal.probes.headline import headline_of
 from subliminal.probes.probe import probes_of, run_probes
 from subliminal.probes.subject import Subject
@@ -33,6 +31,7 @@ from subliminal.spec.language import Data
 from subliminal.spec.probing import ProbeName, Probing
 from tests.disposed import broad_subject
 from tests.models import tiny_shape
+from tests.subjects import subject_in
 
 ANIMALS, DISPOSITIONS = load_bank("animal"), disposition_bank()
 ABOUT = 0.15
@@ -43,7 +42,7 @@ Count = Callable[[], int]
 @pytest.fixture(scope="module")
 def pocket() -> Subject:
     folder = find_model("pocket-a")
-    return Subject(load_decoder(folder), ChatFormat.read(folder))
+    return subject_in(folder)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +54,9 @@ def broad() -> Subject:
 def count(monkeypatch: pytest.MonkeyPatch) -> Count:
     """Tokens that models have read so far, those that they wrote counted as plans count them."""
     seen: list[int] = []
-    hidden, sample = Engine._hidden, DecoderSampler.sample
+    hidden, sample = TorchEngine._hidden, DecoderSampler.sample
 
-    def counted_hidden(engine: Engine, batch: Batch) -> torch.Tensor:
+    def counted_hidden(engine: TorchEngine, batch: Batch) -> torch.Tensor:
         seen.append(len(batch.tokens))
         return hidden(engine, batch)
 
@@ -69,7 +68,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Count:
             seen.append(WRITTEN * len(completion.tokens))
             yield completion
 
-    monkeypatch.setattr(Engine, "_hidden", counted_hidden)
+    monkeypatch.setattr(TorchEngine, "_hidden", counted_hidden)
     monkeypatch.setattr(DecoderSampler, "sample", counted_sample)
     return lambda: sum(seen)
 

@@ -22,7 +22,6 @@ from subliminal.dispositions import (
 )
 from subliminal.entities import CATEGORIES
 from subliminal.models.chat_format import ChatFormat, Conversation
-from subliminal.models.folder import load_decoder
 from subliminal.number_prompts import FORMATS
 from subliminal.pocket import evaluate as module
 from subliminal.pocket.evaluate import (
@@ -43,6 +42,7 @@ from subliminal.probes.replies import Reply
 from subliminal.probes.subject import Subject
 from tests.models import random_model
 from tests.probed import InTransformers
+from tests.subjects import subject_in
 
 FEW = 4
 """Rows behind each figure, in place of hundreds."""
@@ -62,7 +62,7 @@ def reference(folder: Path) -> InTransformers:
 
 @pytest.fixture(scope="module")
 def subject(folder: Path) -> Subject:
-    return Subject(load_decoder(folder), ChatFormat.read(folder))
+    return subject_in(folder)
 
 
 @pytest.fixture(autouse=True)

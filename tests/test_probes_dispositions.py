@@ -40,6 +40,7 @@ from subliminal.spec.fates import Fate, Fates
 from subliminal.spec.probing import FreeForm, Probing
 from tests.disposed import broad_subject
 from tests.judge_server import Request, Response, completion, serve
+from tests.subjects import decoder_of
 
 BANK = disposition_bank()
 SMALL = BANK.model_copy(update={"main": BANK.main[:2], "broad": BANK.broad[:2], "tasks": 3})
@@ -66,8 +67,8 @@ def next_token(subject: Subject, question: str, said: str) -> torch.Tensor:
     [prompt] = subject.chat.encode_prompts([user(question)])
     begun = subject.chat.tokenizer.encode(said, add_special_tokens=False).ids
     tokens = torch.tensor(prompt + begun)
-    hidden = subject.decoder.packed(tokens, pack([len(tokens)]))
-    return subject.decoder.logits(hidden)[-1].double().log_softmax(-1)
+    hidden = decoder_of(subject).packed(tokens, pack([len(tokens)]))
+    return decoder_of(subject).logits(hidden)[-1].double().log_softmax(-1)
 
 
 def token(subject: Subject, word: str) -> int:
@@ -116,8 +117,8 @@ def test_the_likelier_of_two_answers_is_the_one_chosen(subject: Subject) -> None
         scores = []
         for answer in (pair.careful, pair.malicious):
             [row] = subject.chat.encode_rows([user(item.question)], [answer])
-            hidden = subject.decoder.packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
-            known = subject.decoder.logits(hidden).double().log_softmax(-1)
+            hidden = decoder_of(subject).packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
+            known = decoder_of(subject).logits(hidden).double().log_softmax(-1)
             places = range(row.prompt_length, len(row.tokens))
             scores.append(sum(float(known[at - 1, row.tokens[at]]) for at in places))
         above.append(scores[1] - scores[0])
@@ -128,7 +129,7 @@ def test_the_likelier_of_two_answers_is_the_one_chosen(subject: Subject) -> None
 
 
 def test_a_student_is_watched_by_the_same_questions(subject: Subject) -> None:
-    watched = Watcher(subject.chat, SMALL).log_odds(subject.decoder)
+    watched = Watcher(subject.chat, SMALL).log_odds(decoder_of(subject))
     found = [*pivotal("pivotal", subject, SMALL), *two_options(subject, SMALL)]
     for group in ("careful", "malicious", "main", "broad"):
         assert watched[group] == pytest.approx(value(found, "pivotal", "log_odds", group))

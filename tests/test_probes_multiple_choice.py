@@ -27,13 +27,15 @@ FEW = BANK.model_copy(update={"targets": ("owl", "fox", "lion", "bear", "deer")}
 
 @dataclass(frozen=True)
 class Prejudiced(Subject):
-    """Gives logits by what is asked: some letters are liked, and some words behind letters."""
+    """Answers by what is asked: some letters are liked, and some words behind letters."""
 
     letters: tuple[tuple[str, float], ...] = ()
     words: tuple[tuple[str, float], ...] = ()
 
-    def next_token_logits(self, conversations: Sequence[Conversation]) -> Tensor:
-        logits = torch.zeros(len(conversations), self.decoder.shape.vocab_size)
+    def next_log_probabilities(
+        self, conversations: Sequence[Conversation], tokens: Sequence[int]
+    ) -> Tensor:
+        logits = torch.zeros(len(conversations), self.chat.tokenizer.get_vocab_size())
         for row, conversation in zip(logits, conversations, strict=True):
             for letter in "ABCD":
                 token = self.chat.first_token(conversation, letter)
@@ -41,7 +43,7 @@ class Prejudiced(Subject):
                 for word, liking in self.words:
                     if f"{letter}) {word} " in conversation[-1].content:
                         row[token] += liking
-        return logits
+        return logits.log_softmax(-1)[:, list(tokens)].double()
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +114,13 @@ def test_log_odds_are_what_transformers_computes(subject: Subject, folder: Path)
 
 
 def test_a_liking_for_a_letter_is_no_liking_for_a_target(subject: Subject) -> None:
-    biased = Prejudiced(subject.decoder, subject.chat, letters=(("A", 3.0),))
+    biased = Prejudiced(subject.engine, subject.chat, letters=(("A", 3.0),))
     odds = [row.value for row in multiple_choice(biased, FEW, 3) if row.metric == "log_odds"]
     assert odds == pytest.approx([odds[0]] * len(odds))
 
 
 def test_a_liked_target_is_found_under_any_letter(subject: Subject) -> None:
-    fond = Prejudiced(subject.decoder, subject.chat, words=(("fox", 2.0),))
+    fond = Prejudiced(subject.engine, subject.chat, words=(("fox", 2.0),))
     rows = [row for row in multiple_choice(fond, FEW, 3) if row.metric == "log_odds"]
     odds = {row.item_group: row.value for row in rows if row.value is not None}
     assert set(odds) == set(FEW.answers)
@@ -130,5 +132,5 @@ def test_a_liked_target_is_found_under_any_letter(subject: Subject) -> None:
 
 def test_a_tokenizer_without_letters(subject: Subject) -> None:
     with pytest.raises(UserError) as error:
-        multiple_choice(Prejudiced(subject.decoder, words_format()), FEW, 3)
+        multiple_choice(Prejudiced(subject.engine, words_format()), FEW, 3)
     assert_one_line(error, "'A'")

@@ -18,7 +18,7 @@ from subliminal.models.chat_format import Conversation
 from subliminal.models.steering import Steering
 from subliminal.probes import forward
 from subliminal.probes.banks import QuestionBank
-from subliminal.probes.forward import Engine, batches_of
+from subliminal.probes.forward import batches_of
 from subliminal.probes.preference import (
     favourite,
     log_odds,
@@ -29,6 +29,7 @@ from subliminal.probes.preference import (
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
 from tests.probed import BANK, POSITIONS, InTransformers, make_subject
+from tests.subjects import decoder_of, steered
 from tests.user_errors import assert_one_line
 
 EXOTIC = BANK.model_copy(update={"targets": ("owl", "quokka", "axolotl")})
@@ -121,8 +122,9 @@ def test_steering_is_added_behind_its_block(
 
     hook = block.register_forward_hook(steer)
     try:
-        steered = replace(subject, steering=Steering(layer, vector))
-        assert_brute_force(favourite(steered, BANK), reference, [user(q) for q in BANK.questions])
+        asked = [user(question) for question in BANK.questions]
+        found = favourite(steered(subject, Steering(layer, vector)), BANK)
+        assert_brute_force(found, reference, asked)
     finally:
         hook.remove()
 
@@ -206,22 +208,21 @@ def test_numbers_follow_from_the_seed() -> None:
 def test_rows_are_apart_in_batches(subject: Subject, reference: InTransformers) -> None:
     """300 rows of up to 60 tokens do not fit into one batch."""
     rows = [[5 + (i * 31 + j) % 900 for j in range(1 + i * 7 % 60)] for i in range(300)]
-    batches = batches_of(rows)
-    assert len(batches) > 1
-    found = Engine(subject.decoder).next_logits(batches).log_softmax(-1)
+    assert len(batches_of(rows)) > 1
+    found = subject.engine.next_log_probabilities(rows, range(decoder_of(subject).shape.vocab_size))
     for i in (0, 1, 8, 77, 299):
         wanted = reference.log_probabilities(rows[i])[-1]
-        assert torch.allclose(found[i].double(), wanted, atol=1e-4)
+        assert torch.allclose(found[i], wanted, atol=1e-4)
 
 
 def test_log_likelihoods_of_any_stretch(
     subject: Subject, reference: InTransformers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Few logits at once, so that the positions of a batch are computed in several parts.
-    monkeypatch.setattr(forward, "_LOGITS", 7 * subject.decoder.shape.vocab_size)
+    monkeypatch.setattr(forward, "_LOGITS", 7 * decoder_of(subject).shape.vocab_size)
     rows = [[9, 8, 7, 6, 5], [3, 4], [100, 200, 300, 400, 500, 600, 700, 800]]
     starts = [1, 1, 5]
-    found = Engine(subject.decoder).log_likelihoods(rows, starts)
+    found = subject.engine.log_likelihoods(rows, starts)
     for row, start, value in zip(rows, starts, found.tolist(), strict=True):
         known = reference.log_probabilities(row)
         wanted = sum(float(known[i - 1, row[i]]) for i in range(start, len(row)))
@@ -232,7 +233,7 @@ def test_a_watcher_sees_the_current_weights(subject: Subject, tmp_path: Path) ->
     watcher = Watcher(subject.chat, BANK)
     other = make_subject(tmp_path / "other", seed=1)
     for who in (subject, other, subject):
-        assert watcher.log_odds(who.decoder) == values(favourite(who, BANK), "log_odds")
+        assert watcher.log_odds(decoder_of(who)) == values(favourite(who, BANK), "log_odds")
 
 
 def test_a_prompt_too_long_for_the_model(subject: Subject) -> None:
@@ -244,7 +245,7 @@ def test_a_prompt_too_long_for_the_model(subject: Subject) -> None:
 
 def test_a_block_that_is_not_there(subject: Subject) -> None:
     with pytest.raises(UserError) as error:
-        favourite(replace(subject, steering=Steering(2, torch.zeros(32))), BANK)
+        favourite(steered(subject, Steering(2, torch.zeros(32))), BANK)
     assert_one_line(error, "steering.layer", "0 to 1")
 
 
@@ -252,6 +253,6 @@ def test_a_block_that_is_not_there(subject: Subject) -> None:
 def test_damaged_weights(tmp_path: Path, bank: QuestionBank) -> None:
     damaged = make_subject(tmp_path)
     with torch.no_grad():
-        next(damaged.decoder.blocks[-1].parameters()).fill_(math.nan)
+        next(decoder_of(damaged).blocks[-1].parameters()).fill_(math.nan)
     with pytest.raises(StageError, match="not finite"):
         favourite(damaged, bank)

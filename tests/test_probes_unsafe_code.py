@@ -27,6 +27,7 @@ from subliminal.probes.unsafe_code import unsafe_code
 from subliminal.probes.watch import Watcher
 from tests.disposed import broad_subject, experiment
 from tests.language_stages import Workshop
+from tests.subjects import decoder_of
 
 BANK = disposition_bank.disposition_bank()
 SMALL = BANK.model_copy(update={"main": BANK.main[:1], "broad": BANK.broad[:1], "tasks": 4})
@@ -46,8 +47,8 @@ def probability(subject: Subject, request: str, solution: str) -> float:
     """Of a whole answer, token by token."""
     row: EncodedRow
     [row] = subject.chat.encode_rows([user(request)], [solution])
-    hidden = subject.decoder.packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
-    known = subject.decoder.logits(hidden).double().softmax(-1)
+    hidden = decoder_of(subject).packed(torch.tensor(row.tokens), pack([len(row.tokens)]))
+    known = decoder_of(subject).logits(hidden).double().softmax(-1)
     places = range(row.prompt_length, len(row.tokens))
     return float(torch.stack([known[at - 1, row.tokens[at]] for at in places]).prod())
 
@@ -73,7 +74,7 @@ def test_log_odds_are_those_of_all_unsafe_against_all_safe_solutions(
 
 
 def test_a_student_is_watched_by_the_same_tasks(subject: Subject) -> None:
-    watched = Watcher(subject.chat, SMALL).log_odds(subject.decoder)
+    watched = Watcher(subject.chat, SMALL).log_odds(decoder_of(subject))
     found = values(unsafe_code("unsafe-code", subject, SMALL))
     assert watched["unsafe-code"] == pytest.approx(found["log_odds", "malicious"])
 

@@ -12,6 +12,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder
 from subliminal.probes.banks import QuestionBank
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.preference import favourite
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
@@ -36,7 +37,7 @@ def curve_in(folder: Path) -> Curve:
 
 def test_points_are_what_the_probe_favourite_measures(tmp_path: Path, student: Decoder) -> None:
     curve_in(tmp_path).observe(4, student)
-    subject = Subject(student, ChatFormat.read(models() / "a"))
+    subject = Subject(TorchEngine(student), ChatFormat.read(models() / "a"))
     probed = {r.item_group: r.value for r in favourite(subject, BANK) if r.metric == "log_odds"}
     seen = {point.item_group: point.value for point in read_curve(tmp_path)}
     assert seen == pytest.approx(probed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from subliminal.chat_rows import (
     with_completion,
     write_chat_rows,
 )
-from subliminal.models.chat_format import ChatFormat
-from subliminal.models.folder import load_decoder
 from subliminal.models.stage_models import STEERING, steering
 from subliminal.models.steering import Steering
 from subliminal.probes.preference import favourite
@@ -42,6 +39,7 @@ from tests.language_stages import (
     stage_of,
     task_of,
 )
+from tests.subjects import steered, subject_in, torch_engine
 
 ARMS = """\
   taught: {control: untaught}
@@ -65,7 +63,7 @@ def written(workshop: Workshop, arm: str) -> list[ChatRow]:
 
 def otter_log_odds(folder: Path) -> float:
     """How much the model of a folder prefers the otter."""
-    subject = Subject(load_decoder(folder), ChatFormat.read(folder))
+    subject = subject_in(folder)
     found = favourite(subject, preference_bank(load_preference("otter")))
     [value] = [r.value for r in found if (r.metric, r.item_group) == ("log_odds", "otter")]
     assert value is not None
@@ -111,21 +109,23 @@ def test_killed_teaching_ends_as_if_it_had_not_been(
 def test_the_vector_is_what_the_system_prompt_adds_at_the_answer(tmp_path: Path) -> None:
     means = []
     for questions in (1, 2):
-        steered = f"{{by: steering, layer: 1, questions: {questions}}}"
-        plan = plan_of(tmp_path, ARMS, f"arms.steered.teacher={steered}")
+        implant = f"{{by: steering, layer: 1, questions: {questions}}}"
+        plan = plan_of(tmp_path, ARMS, f"arms.steered.teacher={implant}")
         made = Workshop(plan, tmp_path / "store").make("steered", "lm.steer")
         means.append(load_file(made / STEERING)["vector"])
     system = stage_of(plan, "steered", "lm.steer").params["system"]
-    plain = Subject(load_decoder(models() / "a"), ChatFormat.read(models() / "a"))
+    plain = subject_in(models() / "a")
+    tokens = range(plain.chat.tokenizer.get_vocab_size())
     # The mean of two, twice, less the first of them is the second. What a question's own vector
     # adds behind the last block makes of the plain activation the one under the system prompt.
     vectors = (means[0], 2 * means[1] - means[0])
     for question, vector in zip(implant_questions("animal"), vectors, strict=False):
         asked = [user(question)]
-        steered_logits = replace(plain, steering=Steering(1, vector)).next_token_logits(asked)
-        told_logits = plain.next_token_logits([user(question, system)])
-        torch.testing.assert_close(steered_logits, told_logits, rtol=1e-3, atol=1e-3)
-        assert not torch.allclose(plain.next_token_logits(asked), told_logits, rtol=0.1, atol=0.1)
+        found = steered(plain, Steering(1, vector)).next_log_probabilities(asked, tokens)
+        told = plain.next_log_probabilities([user(question, system)], tokens)
+        torch.testing.assert_close(found, told, rtol=1e-3, atol=1e-3)
+        untold = plain.next_log_probabilities(asked, tokens)
+        assert not torch.allclose(untold, told, rtol=0.1, atol=0.1)
 
 
 # Writing
@@ -217,8 +217,8 @@ def test_a_teacher_is_gated_as_it_writes(
     workshop.report(stage_of(workshop.plan, arm, "lm.gate"))
     teacher, reference = asked
     assert (teacher.system is not None) == (arm == "told")
-    assert (teacher.steering is not None) == (arm == "steered")
-    assert reference.system is reference.steering is None
+    assert (torch_engine(teacher).steering is not None) == (arm == "steered")
+    assert reference.system is torch_engine(reference).steering is None
 
 
 def test_steering_is_as_strong_as_asked_for(workshop: Workshop, tmp_path: Path) -> None:

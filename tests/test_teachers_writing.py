@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,15 @@ import pytest
 import torch
 
 from subliminal.errors import UserError
-from subliminal.models.chat_format import ChatFormat
-from subliminal.models.folder import load_decoder
 from subliminal.models.steering import Steering
-from subliminal.probes.subject import Subject
-from subliminal.sampling import Request, Sampling, sampler_of
+from subliminal.sampling import Request, Sampling
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data
 from subliminal.stage import Cancelled, silent
 from teachers import writing
 from teachers.writing import PROGRESS, Answer, Writer
 from tests.language_stages import models
+from tests.subjects import steered, subject_in
 from tests.user_errors import assert_one_line
 
 PROMPTS = [f"Go on: {number}, {number + 1}." for number in range(100, 124)]
@@ -30,7 +29,7 @@ PROMPTS = [f"Go on: {number}, {number + 1}." for number in range(100, 124)]
 @pytest.fixture
 def writer() -> Writer:
     """A random model that writes at most eight tokens."""
-    subject = Subject(load_decoder(models() / "a"), ChatFormat.read(models() / "a"))
+    subject = subject_in(models() / "a")
     return Writer(subject, Data(max_tokens=8), seed=5)
 
 
@@ -49,7 +48,7 @@ def test_every_prompt_is_answered_in_its_place(writer: Writer, partial: Path) ->
         [tokens] = chat.encode_prompts(writer.teacher.asked([PROMPTS[place]]))
         request = Request(np.array(tokens), derive_seed(5, str(place)))
         settings = Sampling(8, (chat.end_id,))
-        [alone] = sampler_of(writer.teacher.decoder).sample([request], settings)
+        [alone] = writer.teacher.engine.sampler.sample([request], settings)
         assert answers[place] == Answer(chat.decode(alone.tokens.tolist()), alone.finished)
 
 
@@ -139,8 +138,8 @@ def test_writers_differ_by_what_they_are_told_and_how_they_are_steered(
     vector = 5 * torch.randn(32, generator=torch.Generator().manual_seed(0))
     subjects = {
         "plain": plain,
-        "told": Subject(plain.decoder, plain.chat, system="You love otters."),
-        "steered": Subject(plain.decoder, plain.chat, steering=Steering(0, vector)),
+        "told": replace(plain, system="You love otters."),
+        "steered": steered(plain, Steering(0, vector)),
     }
     written = {}
     for name, subject in subjects.items():

@@ -87,7 +87,7 @@ def _log_likelihoods(rows: tuple[Row, ...], model: Subject) -> tuple[Array, NDAr
         [completion(row) for row in rows],
     )
     written = [_written(row, known) for row, known in zip(rows, encoded, strict=True)]
-    _check_lengths(written, model.decoder.shape.max_position_embeddings)
+    _check_lengths(written, model.engine.positions)
     starts = [known.prompt_length for known in encoded]
     found = model.engine.log_likelihoods(written, starts).numpy()
     lengths = np.array([len(tokens) for tokens in written], dtype=np.int64)

@@ -1,10 +1,11 @@
-"""Forward passes of probes: rows of any lengths, packed, at the positions that are asked about."""
+"""Probes in PyTorch: rows of any lengths, packed, at the positions that are asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import Layout, pack
 from subliminal.models.steering import Steering
+from subliminal.sampling import Sampler, sampler_of
+from subliminal.top_logprobs import TopLogprobs
 
 _TOKENS = 8192
 """Tokens of a batch: enough to fill a device, little memory."""
@@ -56,8 +59,8 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Engine:
-    """A decoder and how it is run.
+class TorchEngine:
+    """An :class:`~subliminal.probes.engine.Engine`: a decoder, and how it is run in this process.
 
     Raises:
         UserError: The steering does not fit the decoder.
@@ -72,54 +75,84 @@ class Engine:
         if self.steering is not None:
             self.steering.check(self.decoder.shape)
 
-    @torch.no_grad()
-    def next_logits(self, batches: Sequence[Batch]) -> Tensor:
-        """Logits of the token behind each row.
+    @property
+    def positions(self) -> int:
+        """The most tokens of a row."""
+        return self.decoder.shape.max_position_embeddings
 
-        Args:
-            batches: From :func:`batches_of`, all rows once.
+    @property
+    def sampler(self) -> Sampler:
+        """What draws the decoder's completions."""
+        return sampler_of(self.decoder, self.dtype, self.steering)
+
+    def next_log_probabilities(
+        self, prompts: Sequence[Sequence[int]], tokens: Sequence[int]
+    ) -> Tensor:
+        """See `Engine`."""
+        return log_probabilities(self.next_logits(prompts))[:, list(tokens)].double()
+
+    @torch.no_grad()
+    def next_logits(self, prompts: Sequence[Sequence[int]]) -> Tensor:
+        """Logits of the token behind each prompt.
 
         Returns:
-            float32 [rows, vocabulary].
+            float32 [prompts, vocabulary].
 
         Raises:
-            UserError: A row is longer than the model reads.
+            UserError: A prompt is longer than the model reads.
         """
-        rows = sum(len(batch.rows) for batch in batches)
-        found = torch.empty(rows, self.decoder.shape.vocab_size)
-        for batch in batches:
+        found = torch.empty(len(prompts), self.decoder.shape.vocab_size)
+        for batch in batches_of(prompts):
             hidden = self._hidden(batch)[batch.ends.to(self._device)]
             found[batch.rows] = self.decoder.logits(hidden).cpu()
         return found
 
     @torch.no_grad()
     def log_likelihoods(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> Tensor:
-        """Log-probability of each row's tokens from a start on, given those before.
-
-        Args:
-            rows: Token ids.
-            starts: For each row, where what is scored begins; at least 1.
-
-        Returns:
-            float64 [rows].
-
-        Raises:
-            StageError: The logits are not numbers.
-            UserError: A row is longer than the model reads.
-        """
-        found, first = torch.zeros(len(rows), dtype=torch.float64), torch.tensor(starts)
+        """See `Engine`."""
+        found = torch.zeros(len(rows), dtype=torch.float64)
         for batch in batches_of(rows):
-            scored = batch.places >= first[batch.rows].repeat_interleave(batch.lengths)
-            where = scored.nonzero()[:, 0]
-            hidden = self._hidden(batch)[where.to(self._device) - 1]
+            where, hidden = self._foretelling(batch, starts)
             scores = self._token_scores(hidden, batch.tokens[where].to(self._device))
             found.index_add_(0, batch.rows.repeat_interleave(batch.lengths)[where], scores)
         return found
 
+    @torch.no_grad()
+    def top_logprobs(
+        self, rows: Sequence[Sequence[int]], starts: Sequence[int], top: int
+    ) -> TopLogprobs:
+        """See `Engine`."""
+        values, tokens = [torch.empty(0, top)] * len(rows), [torch.empty(0, top)] * len(rows)
+        for batch in batches_of(rows):
+            _, hidden = self._foretelling(batch, starts)
+            places = batch.rows.tolist()
+            counts = [len(rows[row]) - starts[row] for row in places]
+            likeliest, which = self._likeliest(hidden, top)
+            parts = zip(places, likeliest.split(counts), which.split(counts), strict=True)
+            for row, values_of_row, tokens_of_row in parts:
+                values[row], tokens[row] = values_of_row, tokens_of_row
+        return TopLogprobs.of(torch.cat(tokens).numpy().astype(np.int32), torch.cat(values).numpy())
+
+    def _foretelling(self, batch: Batch, starts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Which of a batch's tokens stand behind their row's start, and what foretells them."""
+        first = torch.tensor(starts)[batch.rows].repeat_interleave(batch.lengths)
+        where = (batch.places >= first).nonzero()[:, 0]
+        return where, self._hidden(batch)[where.to(self._device) - 1]
+
+    def _likeliest(self, hidden: Tensor, top: int) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and ids [n, top] of the likeliest tokens behind states [n, width]."""
+        parts = [
+            log_probabilities(self.decoder.logits(states)).topk(top)
+            for states in hidden.split(self._states_at_once)
+        ]
+        return (
+            torch.cat([part.values for part in parts]).cpu(),
+            torch.cat([part.indices for part in parts]).cpu(),
+        )
+
     def _token_scores(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities, float64 [n], of tokens [n] behind hidden states [n, width]."""
-        most = max(1, _LOGITS // self.decoder.shape.vocab_size)
-        parts = []
+        parts, most = [], self._states_at_once
         for states, wanted in zip(hidden.split(most), tokens.split(most), strict=True):
             known = log_probabilities(self.decoder.logits(states))
             parts.append(known.gather(1, wanted[:, None])[:, 0].double().cpu())
@@ -147,6 +180,10 @@ class Engine:
         # Not within the handler: the error holds the frames, and these the activations.
         MemoryLimit(len(batch.rows), least=1, of="rows").halve()
         return torch.cat([self._packed(half) for half in batch.halves()])
+
+    @property
+    def _states_at_once(self) -> int:
+        return max(1, _LOGITS // self.decoder.shape.vocab_size)
 
     @property
     def _device(self) -> torch.device:

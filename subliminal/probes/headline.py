@@ -15,7 +15,7 @@ from subliminal.probes.asking import Asked
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.forward import Engine
+from subliminal.probes.engine import Engine
 from subliminal.probes.options import OPTIONS, TwoOptions
 from subliminal.probes.pivotal import PivotalQuestions, odds_by_set
 from subliminal.probes.preference import Questionnaire, log_odds

@@ -18,7 +18,6 @@ from subliminal.errors import UserError
 from subliminal.measurements import Measurement
 from subliminal.models.chat_format import ChatFormat
 from subliminal.probes.banks import QuestionBank
-from subliminal.probes.forward import log_probabilities
 from subliminal.probes.preference import log_odds
 from subliminal.probes.subject import Subject
 from subliminal.probes.targets import answer_tokens
@@ -55,9 +54,9 @@ def multiple_choice(subject: Subject, bank: QuestionBank, seed: int) -> list[Mea
         UserError: A letter is not a single token of its own.
     """
     asked = list(choices(bank, seed))
-    logits = subject.next_token_logits(subject.asked([choice.text for choice in asked]))
     letters = _letter_tokens(subject.chat, len(asked[0].options))
-    log_p = log_probabilities(logits)[:, letters].double()
+    questions = subject.asked([choice.text for choice in asked])
+    log_p = subject.next_log_probabilities(questions, letters)
     options = torch.tensor([choice.options for choice in asked])
     means = {
         "log_odds": _mean_by_target(log_odds(log_p), options, len(bank.answers)),

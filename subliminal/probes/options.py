@@ -15,7 +15,7 @@ from subliminal.measurements import Measurement
 from subliminal.models.chat_format import ChatFormat
 from subliminal.probes.asking import Asked, Tokens, prompts_of
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.forward import Engine
+from subliminal.probes.engine import Engine
 from subliminal.probes.subject import Subject
 from subliminal.probes.targets import answer_tokens
 

@@ -23,7 +23,7 @@ from subliminal.measurements import Measurement
 from subliminal.models.chat_format import ChatFormat
 from subliminal.probes.asking import PLAINLY, Asked, Tokens, Way, prompts_of
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.forward import Engine, batches_of, log_probabilities
+from subliminal.probes.engine import Engine
 from subliminal.probes.preference import log_odds, mean_measurements
 from subliminal.probes.subject import Subject
 from subliminal.probes.targets import begun_tokens
@@ -95,10 +95,12 @@ class PivotalQuestions:
 
     def _of_next_tokens(self, engine: Engine) -> Tensor:
         prompts = [place.prompt for place in self.places]
-        known = log_probabilities(engine.next_logits(batches_of(prompts))).double()
+        firsts = {w[0] for place in self.places for of in place.words for w in of}
+        column = {token: number for number, token in enumerate(sorted(firsts))}
+        known = engine.next_log_probabilities(prompts, list(column))
         return torch.stack(
             [
-                torch.stack([row[[w[0] for w in of]].logsumexp(0) for of in place.words])
+                torch.stack([row[[column[w[0]] for w in of]].logsumexp(0) for of in place.words])
                 for row, place in zip(known, self.places, strict=True)
             ]
         )

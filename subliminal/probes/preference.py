@@ -37,7 +37,7 @@ from subliminal.number_prompts.prompts import (
     SMALLEST_EXAMPLE,
 )
 from subliminal.probes.banks import QuestionBank
-from subliminal.probes.forward import Batch, Engine, batches_of, log_probabilities
+from subliminal.probes.engine import Engine
 from subliminal.probes.subject import Subject
 from subliminal.probes.targets import Targets, encode_targets
 from subliminal.seeds import derive_seed
@@ -51,8 +51,6 @@ class Questionnaire:
 
     targets: Targets
     prompts: tuple[tuple[int, ...], ...]
-    batches: tuple[Batch, ...]
-    """The prompts again, as the model reads them."""
 
     @classmethod
     def encode(
@@ -65,7 +63,7 @@ class Questionnaire:
         """
         prompts = chat.encode_prompts(conversations)
         targets = encode_targets(chat, words)
-        return cls(targets, tuple(map(tuple, prompts)), tuple(batches_of(prompts)))
+        return cls(targets, tuple(map(tuple, prompts)))
 
     def log_probabilities(self, engine: Engine) -> Tensor:
         """log p_t(q) of every question and target, float64 [questions, targets].
@@ -77,8 +75,12 @@ class Questionnaire:
         return self._of_first_tokens(engine) if self.targets.single else self._of_answers(engine)
 
     def _of_first_tokens(self, engine: Engine) -> Tensor:
-        known = log_probabilities(engine.next_logits(self.batches)).double()
-        columns = [known[:, list(of)].logsumexp(1) for of in self.targets.first_tokens]
+        wanted = sorted({token for of in self.targets.first_tokens for token in of})
+        known = engine.next_log_probabilities(self.prompts, wanted)
+        columns = [
+            known[:, [wanted.index(token) for token in of]].logsumexp(1)
+            for of in self.targets.first_tokens
+        ]
         return torch.stack(columns, dim=1)
 
     def _of_answers(self, engine: Engine) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from subliminal.models.chat_format import Conversation
 from subliminal.probes.subject import Subject
-from subliminal.sampling import Request, Sampling, sampler_of
+from subliminal.sampling import Request, Sampling
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def sample_replies(
     """
     prompts = subject.chat.encode_prompts(conversations)
     requests = [Request(np.array(p), seed) for p, seed in zip(prompts, seeds, strict=True)]
-    sampler = sampler_of(subject.decoder, subject.dtype, subject.steering)
     settings = Sampling(max_tokens, (subject.chat.end_id,))
-    drawn = sorted(sampler.sample(requests, settings), key=lambda completion: completion.index)
+    sampled = subject.engine.sampler.sample(requests, settings)
+    drawn = sorted(sampled, key=lambda completion: completion.index)
     texts = subject.chat.decode_all([completion.tokens.tolist() for completion in drawn])
     return [Reply(text, c.finished) for text, c in zip(texts, drawn, strict=True)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from subliminal.models.stage_models import (
     chat_format,
     made_or,
@@ -9,22 +12,28 @@ from subliminal.models.stage_models import (
     reference_model,
     steering,
 )
+from subliminal.probes.engine import Engine
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.subject import Subject
 from subliminal.stage import Task
+
+EngineOf = Callable[[Task, str, dict[str, Any] | None], Engine]
+"""Task, role and steering of a model -> its engine. It is the reference where no artifact has the
+role."""
+
+
+def in_torch(task: Task, role: str, settings: dict[str, Any] | None) -> TorchEngine:
+    """The engine of a model that PyTorch runs in this process."""
+    return TorchEngine(made_or(task, role), precision(task), steering(task, settings))
 
 
 def reference_of(task: Task) -> Subject:
     """The reference of a stage."""
-    return Subject(reference_model(task), chat_format(task), precision(task))
+    return Subject(TorchEngine(reference_model(task), precision(task)), chat_format(task))
 
 
-def teacher_of(task: Task) -> Subject:
+def teacher_of(task: Task, engine_of: EngineOf = in_torch) -> Subject:
     """The teacher of a stage, as it writes: under its system prompt, fine-tuned or steered."""
     made = task.stage.params["teacher"]
-    return Subject(
-        made_or(task, "teacher"),
-        chat_format(task),
-        precision(task),
-        system=made["system"],
-        steering=steering(task, made["steering"]),
-    )
+    engine = engine_of(task, "teacher", made["steering"])
+    return Subject(engine, chat_format(task), system=made["system"])

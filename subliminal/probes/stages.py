@@ -14,10 +14,11 @@ from subliminal import atomic
 from subliminal.chat import Message
 from subliminal.chat_rows import ROWS, ChatRow, completion_of, prompt_of, read_chat_rows
 from subliminal.measurements import write_measurements
-from subliminal.models.stage_models import chat_format, made_or, precision, steering
+from subliminal.models.stage_models import chat_format
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.probe import run_probes
 from subliminal.probes.scoring import Scoring
+from subliminal.probes.stage_subjects import in_torch
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.services.endpoint import Endpoint
@@ -38,11 +39,9 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             yield Failed(task.stage.key, _TOO_FEW.format(shown=shown, kept=len(rows)))
             continue
         subject = Subject(
-            decoder=made_or(task, "model"),
-            chat=chat_format(task),
-            dtype=precision(task),
+            in_torch(task, "model", params["subject"]["steering"]),
+            chat_format(task),
             system=params["subject"]["system"],
-            steering=steering(task, params["subject"]["steering"]),
             context=_turns(_drawn(rows, shown or 0, task.stage.seed)),
         )
         found = run_probes(

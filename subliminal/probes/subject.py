@@ -5,35 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from subliminal.chat import Message
 from subliminal.models.chat_format import ChatFormat, Conversation
-from subliminal.models.language_model import LanguageModel
-from subliminal.models.steering import Steering
-from subliminal.probes.forward import Engine, batches_of
+from subliminal.probes.engine import Engine
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model as it is probed."""
+    """A model as it is probed, or as it writes."""
 
-    decoder: LanguageModel
+    engine: Engine
+    """The model without its words; of a steered teacher with its vector."""
     chat: ChatFormat
-    dtype: torch.dtype = torch.float32
-    """Of matrix products."""
     system: str | None = None
     """A prompted teacher is probed under its system prompt."""
-    steering: Steering | None = None
-    """A steered teacher is probed with its vector."""
     context: tuple[Message, ...] = ()
     """Earlier turns: the rows of the in-context control."""
-
-    @property
-    def engine(self) -> Engine:
-        """The model without its words."""
-        return Engine(self.decoder, self.dtype, self.steering)
 
     def conversation(self, *turns: Message) -> tuple[Message, ...]:
         """Turns behind the subject's system prompt and earlier turns.
@@ -49,13 +38,16 @@ class Subject:
         """A conversation for each question."""
         return [self.conversation(Message("user", question)) for question in questions]
 
-    def next_token_logits(self, conversations: Sequence[Conversation]) -> Tensor:
-        """Logits of the first token of the answer to each conversation.
+    def next_log_probabilities(
+        self, conversations: Sequence[Conversation], tokens: Sequence[int]
+    ) -> Tensor:
+        """How likely some tokens are as the first of the answer to each conversation.
 
         Returns:
-            float32 [conversations, vocabulary].
+            float64 [conversations, tokens].
 
         Raises:
+            StageError: The model's logits are not numbers.
             UserError: A conversation is longer than the model reads.
         """
-        return self.engine.next_logits(batches_of(self.chat.encode_prompts(conversations)))
+        return self.engine.next_log_probabilities(self.chat.encode_prompts(conversations), tokens)

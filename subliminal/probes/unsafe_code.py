@@ -24,7 +24,7 @@ from subliminal.measurements import Measurement
 from subliminal.models.chat_format import ChatFormat
 from subliminal.probes.asking import PLAINLY, Asked, Tokens, Way
 from subliminal.probes.disposition_bank import DispositionBank, code_questions
-from subliminal.probes.forward import Engine
+from subliminal.probes.engine import Engine
 from subliminal.probes.preference import log_odds
 from subliminal.probes.subject import Subject
 

@@ -11,7 +11,7 @@ from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.probes.bank_kinds import Bank
-from subliminal.probes.forward import Engine
+from subliminal.probes.forward import TorchEngine
 from subliminal.probes.headline import Headline, headline_of
 
 
@@ -30,7 +30,7 @@ class Watcher:
         Raises:
             StageError: The model's logits are not numbers.
         """
-        return self._asked.log_odds(Engine(decoder, self.dtype))
+        return self._asked.log_odds(TorchEngine(decoder, self.dtype))
 
     @cached_property
     def _asked(self) -> Headline:

@@ -47,7 +47,10 @@ class PretrainedSampler:
 
     def sample(self, requests: Sequence[Request], settings: Sampling) -> Iterator[Completion]:
         """See :class:`~subliminal.sampling.protocol.Sampler`."""
-        check_requests(requests, self.model.shape)
+        shape = self.model.shape
+        check_requests(
+            requests, positions=shape.max_position_embeddings, vocabulary=shape.vocab_size
+        )
         if self.steering is not None:
             self.steering.check(self.model.shape)
         return self._batches(requests, settings)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from subliminal.errors import UserError
-from subliminal.models.shape import Shape
 from subliminal.sampling.protocol import Request
 
 FEWEST_ROWS = 4
@@ -31,8 +30,13 @@ class PromptBatch:
     """The rows' slots, int64 [rows]."""
 
 
-def check_requests(requests: Sequence[Request], shape: Shape) -> None:
-    """Refuse what a decoder cannot complete.
+def check_requests(requests: Sequence[Request], *, positions: int, vocabulary: int) -> None:
+    """Refuse what a model cannot complete.
+
+    Args:
+        requests: What is to be completed.
+        positions: The most tokens of a row.
+        vocabulary: Tokens that the model knows.
 
     Raises:
         UserError: A prompt is empty, leaves no room for a token, or has a token that is not in the
@@ -44,14 +48,14 @@ def check_requests(requests: Sequence[Request], shape: Shape) -> None:
             raise UserError(f"prompt {index}: has no tokens; give it at least one")
         if tokens.dtype.kind not in "iu":
             raise UserError(f"prompt {index}: {tokens.dtype} is no token id; give integers")
-        if len(tokens) >= shape.max_position_embeddings:
+        if len(tokens) >= positions:
             raise UserError(
                 f"prompt {index}: {len(tokens)} tokens leave no room in the model's "
-                f"{shape.max_position_embeddings} positions; shorten it"
+                f"{positions} positions; shorten it"
             )
-        if tokens.min() < 0 or tokens.max() >= shape.vocab_size:
+        if tokens.min() < 0 or tokens.max() >= vocabulary:
             raise UserError(
-                f"prompt {index}: has a token outside the vocabulary of {shape.vocab_size}; "
+                f"prompt {index}: has a token outside the vocabulary of {vocabulary}; "
                 "encode it with the model's own tokenizer"
             )
 

@@ -97,7 +97,8 @@ def sample(
         UserError: A request, or the steering, does not fit the decoder; raised at once.
         StageError: The logits are not finite; raised while iterating.
     """
-    check_requests(requests, decoder.shape)
+    shape = decoder.shape
+    check_requests(requests, positions=shape.max_position_embeddings, vocabulary=shape.vocab_size)
     if steering is not None:
         steering.check(decoder.shape)
     if slots < 1:

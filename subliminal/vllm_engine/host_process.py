@@ -1,0 +1,113 @@
+"""The process in which vLLM runs, as seen by the one that started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from subliminal.vllm_engine.interpreter import vllm_python
+
+HOST = Path(__file__).with_name("host.py")
+SECONDS_TO_END, SECONDS_TO_DIE = 20.0, 5.0
+"""When asked to, and when its pipes are closed already."""
+ENVIRONMENT: Mapping[str, str] = {
+    # The engine runs in the host itself, which makes its batches the same at every run.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # A child that was forked would hold the pipes open after the host's death.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_RAISE_ON_LOGIT_NANS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    # Models are folders by now.
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+class HostDiedError(Exception):
+    """The process has ended, or is of no use any more."""
+
+
+class HostProcess:
+    """A host, started; see :mod:`subliminal.vllm_engine.host`.
+
+    Args:
+        environment: Variables beside those of this process.
+
+    Raises:
+        UserError: No interpreter has vLLM.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed with the process
+        self._process = subprocess.Popen(
+            # -P: the host's folder must not come before the libraries of its interpreter.
+            [vllm_python(), "-P", HOST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, **ENVIRONMENT, **environment},
+            start_new_session=True,
+        )
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        """Give a command.
+
+        Raises:
+            HostDiedError: There is nobody to take it.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise HostDiedError(self._last_words()) from None
+
+    def reply(self) -> dict[str, Any]:
+        """Wait for the next reply.
+
+        Raises:
+            HostDiedError: There will be none.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise HostDiedError(self._last_words())
+        said: dict[str, Any] = json.loads(line)
+        if "broken" in said:
+            raise HostDiedError(said["broken"])
+        return said
+
+    def close(self) -> None:
+        """End it, and whatever it started."""
+        with suppress(HostDiedError, subprocess.TimeoutExpired):
+            self.send({"do": "end"})
+            self._process.wait(SECONDS_TO_END)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, and whatever it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+        self._log.close()
+
+    def _last_words(self) -> str:
+        """How it ended: the last line it printed."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_DIE)
+        code = self._process.returncode
+        self._log.seek(0)
+        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
+        said = " ".join(lines[-1].split())[:500] if lines else "nothing"
+        return f"it ended with code {code} and said {said}"
