@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.errors import StageError, UserError
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -23,6 +25,8 @@ class Cost:
     """Whether a lot's stages run at once and so are in memory together."""
     share_of_rate: float = 1.0
     """Share of the machine's matrix-product rate at which the operations are done."""
+    devices: int = 1
+    """GPUs that it takes, where it takes any."""
 
     def seconds(self, flops_per_second: float) -> float:
         """How long it takes at a rate of matrix products."""
@@ -34,7 +38,7 @@ class Stage:
     """A pure function of its parameters, its inputs and its seed, not yet evaluated.
 
     Stages that differ only in seed and inputs form a *lot*: a kind that can train many models at
-    once gets the whole lot in one call.
+    once gets the whole lot in one call. So do stages that share what takes long to set up.
     """
 
     kind: str
@@ -61,6 +65,9 @@ class Stage:
     """Key of the next shorter training of the process; a hint that never changes the result."""
     keep_state: bool = False
     """Whether to keep what a longer training needs to continue."""
+    shares: str | None = None
+    """What is set up once for all of a lot's stages, such as an engine: stages of a kind that share
+    it form a lot, whatever else they differ in. Never changes the result."""
 
     @cached_property
     def key(self) -> str:
@@ -75,7 +82,8 @@ class Stage:
     @cached_property
     def lot(self) -> str:
         """Equal for stages that may run together."""
-        return digest([self.kind, self.version, self.params, sorted(self.inputs)])
+        alike = self.shares or [self.params, sorted(self.inputs)]
+        return digest([self.kind, self.version, alike])
 
 
 def memory_of(lot: Iterable[Stage], workers: int = 1) -> int:
@@ -129,11 +137,47 @@ def silent(done: float, total: float) -> None:
     """A :class:`Reporter` where nobody waits."""
 
 
+def part_of(report: Reporter, place: int, parts: int) -> Reporter:
+    """A reporter for one of several parts of a lot that are done one after the other.
+
+    Args:
+        report: Of the lot.
+        place: Parts that come before.
+        parts: In all.
+    """
+
+    def tell(done: float, total: float) -> None:
+        report(place + (done / total if total else 0.0), parts)
+
+    return tell
+
+
 class Cancelled(Exception):  # noqa: N818 (nothing went wrong)
     """The run is being stopped; progress saved so far is kept."""
 
 
+def one_by_one(
+    tasks: Sequence[Task], do: Callable[[Task, int], Done | Failed]
+) -> Iterator[Done | Failed]:
+    """Do tasks one after the other; one that cannot be done leaves the others to be tried.
+
+    Args:
+        tasks: Of a lot.
+        do: Takes a task and how many came before it.
+    """
+    for place, task in enumerate(tasks):
+        try:
+            outcome = do(task, place)
+        except (StageError, UserError) as error:
+            outcome = Failed(task.stage.key, " ".join(str(error).split()))
+        yield outcome
+
+
 RunLot = Callable[[Sequence[Task], Reporter], Iterator[Done | Failed]]
+
+
+MOST_SHARING = 256
+"""Stages of a lot that share what is set up for it."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +190,10 @@ class StageKind:
     """Yields one outcome for each task, in any order, each as soon as it is known."""
     max_lot: int = 1
     """The most stages handed over in one call."""
+
+    def most(self, stage: Stage) -> int:
+        """The most stages of this one's lot that are handed over together."""
+        return self.max_lot if stage.shares is None else MOST_SHARING
 
 
 def digest(data: object) -> str:

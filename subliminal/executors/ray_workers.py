@@ -70,7 +70,7 @@ class RayWorkers:
         return self._sizing.queue(stage)
 
     def most(self, stage: Stage) -> int:
-        return self._sizing.most(stage, self._kinds[stage.kind].max_lot)
+        return self._sizing.most(stage, self._kinds[stage.kind].most(stage))
 
     def room(self) -> Mapping[str, int]:
         self._count_nodes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,8 @@ import teachers.stages
 from subliminal.machine import Precision
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
-from subliminal.stage import Cost, Stage, StageKind
+from subliminal.spec.inference import IN_TORCH, Inference
+from subliminal.stage import Cost, Stage, StageKind, digest
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -34,6 +35,8 @@ class StageMaker:
     models: Models
     precision: Precision
     """Of matrix products."""
+    inference: Inference = IN_TORCH
+    """What engine runs models that write and are probed."""
 
     @cached_property
     def costs(self) -> Costs:
@@ -68,6 +71,34 @@ class StageMaker:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
         return self.make(kind, seed, params, inputs, cost=cost, local=local)
+
+    def with_engine(
+        self,
+        kind: str,
+        seed: int,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        *,
+        cost: Cost,
+        local: Mapping[str, str],
+    ) -> Stage:
+        """A stage that asks a model something, by the engine of the experiment.
+
+        vLLM draws otherwise than PyTorch, so that its name is a parameter; how it is started is
+        not. Stages of the same kind take turns with one engine.
+        """
+        if self.inference.engine == "torch":
+            return self.with_models(kind, seed, params, inputs, cost=cost, local=local)
+        started = self.inference.model_dump_json(exclude={"engine"})
+        made = self.with_models(
+            kind,
+            seed,
+            {**params, "engine": self.inference.engine},
+            inputs,
+            cost=self.costs.by_vllm(cost, self.inference.tensor_parallel),
+            local={**local, "inference": started},
+        )
+        return replace(made, shares=digest([made.params["model"], self.precision, started]))
 
     def make(
         self,

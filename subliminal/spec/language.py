@@ -15,6 +15,7 @@ from subliminal.spec.common import (
     Strict,
     check_controls,
 )
+from subliminal.spec.inference import Inference
 from subliminal.spec.probing import Probing
 from subliminal.spec.teaching import DispositionData
 
@@ -380,6 +381,7 @@ class LanguageExperiment(BaseExperiment):
     probing: Probing = Probing()
     detecting: Detecting = Detecting()
     observation: LanguageObservation = LanguageObservation()
+    inference: Inference = Inference()
 
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:
