@@ -17,7 +17,7 @@ from subliminal.examples import EXAMPLES, FILTER, write_examples, write_filter_c
 from subliminal.executors import Executor, Listener, LocalExecutor, Outcome
 from subliminal.plan import Plan, stage_kinds
 from subliminal.results import Manifest, Summary
-from subliminal.spec import Experiment
+from subliminal.spec import Experiment, LanguageExperiment
 from subliminal.spec_file import dump_experiment
 from subliminal.stage import digest
 from subliminal.stores import open_store
@@ -94,8 +94,14 @@ def run_folder(out: Path, experiment: Experiment) -> Path:
 
 
 def spec_hash(experiment: Experiment) -> str:
-    """Digest of the resolved experiment, wherever the data are and whatever computes it."""
-    return digest(experiment.model_dump(mode="json", exclude={"data_folder", "resources"}))
+    """Digest of the resolved experiment, wherever the data are and whatever computes it.
+
+    Of its inference counts that it is vLLM's: what models answer in PyTorch has always been the
+    same, and with which devices either of them runs changes nothing.
+    """
+    said = experiment.model_dump(mode="json", exclude={"data_folder", "resources", "inference"})
+    by_vllm = isinstance(experiment, LanguageExperiment) and experiment.inference.engine == "vllm"
+    return digest({**said, "inference": "vllm"} if by_vllm else said)
 
 
 def runs_in(out: Path) -> Iterator[tuple[Path, Manifest]]:

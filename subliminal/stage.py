@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.errors import StageError, UserError
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
 
@@ -25,6 +26,8 @@ class Cost:
     """Whether a lot's stages run at once and so are in memory together."""
     share_of_rate: float = 1.0
     """Share of the machine's matrix-product rate at which the operations are done."""
+    devices: int = 1
+    """GPUs that it takes, where it takes any."""
 
     def seconds(self, flops_per_second: float) -> float:
         """How long it takes at a rate of matrix products."""
@@ -71,6 +74,9 @@ class Stage:
     """Key of the next shorter training of the process; a hint that never changes the result."""
     keep_state: bool = False
     """Whether to keep what a longer training needs to continue."""
+    shares: str | None = None
+    """What is set up once for all of a lot's stages, such as an engine: stages of a kind that share
+    it form a lot, whatever else they differ in. Never changes the result."""
 
     @cached_property
     def key(self) -> str:
@@ -85,7 +91,8 @@ class Stage:
     @cached_property
     def lot(self) -> str:
         """Equal for stages that may run together."""
-        return digest([self.kind, self.version, self.params, sorted(self.inputs)])
+        alike = self.shares or [self.params, sorted(self.inputs)]
+        return digest([self.kind, self.version, alike])
 
 
 def memory_of(lot: Iterable[Stage], workers: int = 1) -> int:
@@ -158,7 +165,28 @@ class Cancelled(Exception):  # noqa: N818 (nothing went wrong)
     """The run is being stopped; progress saved so far is kept."""
 
 
+def one_by_one(
+    tasks: Sequence[Task], do: Callable[[Task, int], Done | Failed]
+) -> Iterator[Done | Failed]:
+    """Do tasks one after the other; one that cannot be done leaves the others to be tried.
+
+    Args:
+        tasks: Of a lot.
+        do: Takes a task and how many came before it.
+    """
+    for place, task in enumerate(tasks):
+        try:
+            outcome = do(task, place)
+        except (StageError, UserError) as error:
+            outcome = Failed(task.stage.key, " ".join(str(error).split()))
+        yield outcome
+
+
 RunLot = Callable[[Sequence[Task], Reporter], Iterator[Done | Failed]]
+
+
+MOST_SHARING = 256
+"""Stages of a lot that share what is set up for it."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +202,8 @@ class StageKind:
 
     def most(self, stage: Stage) -> int:
         """The most stages of this one's lot that are handed over together."""
+        if stage.shares is not None:
+            return MOST_SHARING
         return 1 if stage.alone else self.max_lot
 
 

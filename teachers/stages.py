@@ -33,11 +33,17 @@ from subliminal.models.stage_models import (
 )
 from subliminal.probes.bank_kinds import Bank, read_bank
 from subliminal.probes.headline import headline_of
-from subliminal.probes.stage_subjects import reference_of, teacher_of
+from subliminal.probes.stage_subjects import (
+    EngineOf,
+    engines_for,
+    record_engine,
+    reference_of,
+    teacher_of,
+)
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data, Recipe
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one, part_of
 from subliminal.training.log import write_losses
 from teachers.carriers import numbers
 from teachers.carriers.carrier import Tasks, prompt_rows, read_tasks
@@ -108,30 +114,13 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 
 
 def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Let a teacher answer the prompts of a data set."""
-    for task in tasks:
-        seed, data = task.stage.seed, Data.model_validate(task.stage.params["data"])
-        prompts = prompt_rows(data, derive_seed(seed, "prompts"), _own_tasks(task, data))
-        writer = Writer(
-            teacher_of(task),
-            data,
-            # Teachers of one seed share their noise, so that they differ by their traits alone.
-            derive_seed(seed, "sampling"),
-        )
-        written = writer.write([row["prompt"] for row in prompts], task.partial, report)
-        rows = [
-            chat_row(
-                row["prompt"],
-                done.text,
-                id=f"{data.carrier}-{seed}-{row['prompt_id']}",
-                **{name: value for name, value in row.items() if name not in _PLACE},
-                finished=done.finished,
-                writer=task.stage.key,
-            )
-            for row, done in zip(prompts, written, strict=True)
-        ]
-        write_chat_rows(task.folder / ROWS, rows)
-        yield Done(task.stage.key, {"rows": len(rows)})
+    """Let teachers answer the prompts of their data sets."""
+    with engines_for(tasks, "teacher") as engine_of:
+
+        def answer(task: Task, before: int) -> Done:
+            return _write(task, engine_of, part_of(report, before, len(tasks)))
+
+        yield from one_by_one(tasks, answer)
 
 
 def transform(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -165,6 +154,29 @@ KINDS = (
     StageKind("lm.write", 2, write),
     StageKind("lm.transform", 1, transform),
 )
+
+
+def _write(task: Task, engine_of: EngineOf, report: Reporter) -> Done:
+    seed, data = task.stage.seed, Data.model_validate(task.stage.params["data"])
+    prompts = prompt_rows(data, derive_seed(seed, "prompts"), _own_tasks(task, data))
+    teacher = teacher_of(task, engine_of)
+    # Teachers of one seed share their noise, so that they differ by their traits alone.
+    writer = Writer(teacher, data, derive_seed(seed, "sampling"))
+    written = writer.write([row["prompt"] for row in prompts], task.partial, report)
+    rows = [
+        chat_row(
+            row["prompt"],
+            done.text,
+            id=f"{data.carrier}-{seed}-{row['prompt_id']}",
+            **{name: value for name, value in row.items() if name not in _PLACE},
+            finished=done.finished,
+            writer=task.stage.key,
+        )
+        for row, done in zip(prompts, written, strict=True)
+    ]
+    write_chat_rows(task.folder / ROWS, rows)
+    record_engine(task, teacher.engine)
+    return Done(task.stage.key, {"rows": len(rows)})
 
 
 def _own_tasks(task: Task, data: Data) -> Tasks | None:

@@ -38,7 +38,11 @@ class LocalExecutor:
         self.jobs = max(
             1, min(jobs or len(machine.cuda_devices()) or machine.cores(), machine.cores())
         )
-        self.threads = max(1, machine.cores() // self.jobs)
+
+    @property
+    def threads(self) -> int:
+        """Of each worker."""
+        return _threads(self.jobs)
 
     def run(
         self,
@@ -50,16 +54,28 @@ class LocalExecutor:
         """Compute what the targets need and the store lacks; see :func:`run_stages`."""
 
         @contextmanager
-        def workers(_: Mapping[str, Stage]) -> Iterator[_LocalWorkers]:
+        def workers(missing: Mapping[str, Stage]) -> Iterator[_LocalWorkers]:
+            jobs = self._jobs_with_devices(missing.values())
+            threads = _threads(jobs)
             with TemporaryDirectory(prefix="subliminal-") as folder:
-                slots = [Slot(number, self.threads) for number in range(self.jobs)]
+                slots = [Slot(number, threads) for number in range(jobs)]
                 try:
-                    yield _LocalWorkers(self._kinds, store, self.threads, slots, Path(folder))
+                    yield _LocalWorkers(self._kinds, store, threads, slots, Path(folder))
                 finally:
                     for slot in slots:
                         slot.kill()
 
         return run_stages(stages, targets, store, listener, workers)
+
+    def _jobs_with_devices(self, stages: Iterable[Stage]) -> int:
+        """Workers side by side: fewer where a stage takes several devices."""
+        most = max((stage.cost.devices for stage in stages), default=1)
+        devices = len(machine.cuda_devices())
+        return self.jobs if most == 1 or not devices else max(1, min(self.jobs, devices // most))
+
+
+def _threads(jobs: int) -> int:
+    return max(1, machine.cores() // jobs)
 
 
 @dataclass(frozen=True)

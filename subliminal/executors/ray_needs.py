@@ -80,7 +80,8 @@ class Sizing:
         """What a lot needs."""
         if self.queue(next(iter(stages))) == DEVICE:
             # The memory that its stages are expected to take is the GPU's.
-            return Needs(self.device_threads, 1, WORKER_BYTES)
+            gpus = max(stage.cost.devices for stage in stages)
+            return Needs(self.device_threads, gpus, WORKER_BYTES)
         return Needs(self.threads, 0, WORKER_BYTES + memory_of(stages))
 
     def most(self, stage: Stage, max_lot: int) -> int:

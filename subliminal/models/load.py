@@ -69,7 +69,7 @@ def load_model(
         UserError: A file is missing, damaged, or does not fit the others; or no engine computes
             this architecture.
     """
-    if (folder / ADAPTER_CONFIG).exists():
+    if is_adapter(folder):
         return _load_adapted(folder, dtype, bases, merge=merge)
     if runs_on_decoder(folder):
         return load_decoder(folder)
@@ -155,20 +155,50 @@ def check_loads(folder: Path) -> None:
         _check_weights(folder)
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter, and not a whole model."""
+    return (folder / ADAPTER_CONFIG).exists()
+
+
+def base_of(folder: Path, bases: Mapping[str, Path] = MappingProxyType({})) -> Path:
+    """The folder of the model that an adapter belongs to.
+
+    Args:
+        folder: Of the adapter.
+        bases: Where models are, by their fingerprints; others are looked up by name.
+
+    Raises:
+        UserError: The adapter does not say, or there is no such model any more.
+    """
+    base = _read_base(folder)
+    found = bases.get(base.fingerprint) or find_model(base.name)
+    if fingerprint(found) != base.fingerprint:
+        raise UserError(
+            f"{folder / BASE}: the adapter belongs to another version of {base.name}; name the "
+            "model that it was trained on"
+        )
+    return found
+
+
+def rank_of(folder: Path) -> int:
+    """The rank of an adapter.
+
+    Raises:
+        UserError: Its configuration does not say.
+    """
+    rank = read_object(folder / ADAPTER_CONFIG).get("r")
+    if not isinstance(rank, int) or rank < 1:
+        raise UserError(f"{folder / ADAPTER_CONFIG}: r: states no rank; copy the adapter anew")
+    return rank
+
+
 def _load_adapted(
     folder: Path, dtype: torch.dtype, bases: Mapping[str, Path], *, merge: bool
 ) -> Pretrained:
     need("peft", extra="lm", where=str(folder))
     from peft import PeftModel
 
-    base = _read_base(folder)
-    base_folder = bases.get(base.fingerprint) or find_model(base.name)
-    if fingerprint(base_folder) != base.fingerprint:
-        raise UserError(
-            f"{folder / BASE}: the adapter belongs to another version of {base.name}; name the "
-            "model that it was trained on"
-        )
-    network = _load_network(base_folder, dtype)
+    network = _load_network(base_of(folder, bases), dtype)
     try:
         adapted = PeftModel.from_pretrained(network, str(folder))
     except _FAULTS as error:

@@ -13,7 +13,14 @@ from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.folder import fingerprint
 from subliminal.models.language_model import LanguageModel
-from subliminal.models.load import Base, load_model, save_adapter, save_model
+from subliminal.models.load import (
+    Base,
+    base_of,
+    is_adapter,
+    load_model,
+    save_adapter,
+    save_model,
+)
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.steering import Steering
 from subliminal.spec.language import Recipe
@@ -44,6 +51,12 @@ def reference_model(task: Task) -> LanguageModel:
 def made_or(task: Task, made: str, existing: str = "model") -> LanguageModel:
     """The model of an input artifact if the stage has one in that role, else an existing one."""
     return load_model(_folder(task, made, existing), dtype=precision(task), bases=_bases(task))
+
+
+def folders_of(task: Task, made: str, existing: str = "model") -> tuple[Path, Path | None]:
+    """As :func:`made_or`, where the model's weights are, and its adapter if it has one."""
+    folder = _folder(task, made, existing)
+    return (base_of(folder, _bases(task)), folder) if is_adapter(folder) else (folder, None)
 
 
 def model_to_train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from subliminal.models.shape import Shape
@@ -24,6 +24,8 @@ ROWS: Mapping[CarrierName, RowTokens] = MappingProxyType(
 TOLD_TOKENS = 46
 """Of a question behind a system prompt."""
 WORKING_MEMORY = 2**28
+VLLM_MEMORY = 3 * 2**29
+"""Of its process beside a small model: libraries, and half a GiB of keys and values."""
 
 TRAINING_RATE, WRITING_RATE, PROBING_RATE = 0.45, 0.3, 0.75
 """Shares of the machine's matrix-product rate, as measured with the pocket models on two cores."""
@@ -58,6 +60,10 @@ class Costs:
         head = data.prompts * row.completion * self.shape.head_parameters
         flops = self._forward(data.prompts * row.all) + 2 * head
         return self._cost(flops, WRITING_RATE, copies=2)
+
+    def by_vllm(self, cost: Cost, devices: int) -> Cost:
+        """The same work by vLLM, whose process is large."""
+        return replace(cost, memory_bytes=cost.memory_bytes + VLLM_MEMORY, devices=devices)
 
     def probing(self, bank: Bank, probing: Probing) -> Cost:
         """Of every probe of a model."""

@@ -16,6 +16,7 @@ from typing import Any
 from filters.filter import Filter, compile_filter
 from subliminal.machine import Precision
 from subliminal.plan.cards import Cards
+from subliminal.plan.inference import chosen_inference
 from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import ArmChecks, check_probing
 from subliminal.plan.models import Model, Models
@@ -52,7 +53,9 @@ def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
     checks = ArmChecks(experiment.probing, models, cards)
     for name, arm in experiment.arms.items():
         checks.check(name, arm)
-    stages = StageMaker(models, precision, experiment.resources)
+    inference = chosen_inference(experiment, models, cards)
+    experiment = experiment.model_copy(update={"inference": inference})
+    stages = StageMaker(models, precision, experiment.resources, inference)
     conditions = Conditions(experiment, stages, cards, compile_filter(experiment.filter))
     rows = {
         name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}
@@ -186,7 +189,7 @@ class Conditions:
             # What they are counts, not where they lie.
             params["tasks"], local["tasks"] = tasks.fingerprint, str(arm.data.source)
         inputs, cost = teacher.inputs("teacher"), self.stages.costs.writing(arm.data)
-        written = self.stages.with_models("lm.write", seed, params, inputs, cost=cost, local=local)
+        written = self.stages.with_engine("lm.write", seed, params, inputs, cost=cost, local=local)
         return written if gate is None else replace(written, after=(gate.key,))
 
     def _filter(self, arm: LanguageArm, seed: int, written: Stage) -> Stage:

@@ -73,7 +73,7 @@ class ProbingStages:
         if context is not None:
             inputs["context"] = context.key
         cost = self._once(("cost", arm.trait), lambda: self.stages.costs.probing(bank, probing))
-        return self.stages.with_models("lm.probe", seed, params, inputs, cost=cost, local=local)
+        return self.stages.with_engine("lm.probe", seed, params, inputs, cost=cost, local=local)
 
     def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
         shift = self.experiment.statistics.teacher_shift

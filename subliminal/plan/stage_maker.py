@@ -16,8 +16,9 @@ from subliminal.machine import Precision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
+from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.resources import ONE_DEVICE, Resources
-from subliminal.stage import Cost, Stage, StageKind
+from subliminal.stage import Cost, Stage, StageKind, digest
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -39,6 +40,8 @@ class StageMaker:
     """Of matrix products."""
     resources: Resources = ONE_DEVICE
     """Of trainings."""
+    inference: Inference = IN_TORCH
+    """What engine runs models that write and are probed."""
 
     @cached_property
     def costs(self) -> Costs:
@@ -80,6 +83,34 @@ class StageMaker:
             alone=start is None or not _shares_base(made, start),
             resources=self.resources if kind in TRAININGS else ONE_DEVICE,
         )
+
+    def with_engine(
+        self,
+        kind: str,
+        seed: int,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        *,
+        cost: Cost,
+        local: Mapping[str, str],
+    ) -> Stage:
+        """A stage that asks a model something, by the engine of the experiment.
+
+        vLLM draws otherwise than PyTorch, so that its name is a parameter; how it is started is
+        not. Stages of the same kind take turns with one engine.
+        """
+        if self.inference.engine == "torch":
+            return self.with_models(kind, seed, params, inputs, cost=cost, local=local)
+        started = self.inference.model_dump_json(exclude={"engine"})
+        made = self.with_models(
+            kind,
+            seed,
+            {**params, "engine": self.inference.engine},
+            inputs,
+            cost=self.costs.by_vllm(cost, self.inference.tensor_parallel),
+            local={**local, "inference": started},
+        )
+        return replace(made, shares=digest([made.params["model"], self.precision, started]))
 
     def make(
         self,

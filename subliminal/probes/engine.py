@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -13,6 +13,10 @@ from subliminal.top_logprobs import TopLogprobs
 
 class Engine(Protocol):
     """A model that is sampled, and that says how likely tokens are under it."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What runs it, as far as the worker's own libraries do not."""
 
     @property
     def positions(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,11 @@ class TorchEngine:
     def __post_init__(self) -> None:
         if self.steering is not None:
             self.steering.check(self.decoder.shape)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Nothing: it runs on the worker's own libraries."""
+        return {}
 
     @property
     def positions(self) -> int:

@@ -18,44 +18,25 @@ from subliminal.models.stage_models import chat_format
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.probe import run_probes
 from subliminal.probes.scoring import Scoring
-from subliminal.probes.stage_subjects import in_torch
+from subliminal.probes.stage_subjects import EngineOf, engines_for, record_engine
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.services.endpoint import Endpoint
 from subliminal.spec.probing import Probing
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one
 
 ANSWERS = "answers.jsonl"
 
 
 def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Ask a model every probe of the experiment."""
-    for done, task in enumerate(tasks):
-        params = task.stage.params
-        report(done, len(tasks))
-        shown = params["in_context"]
-        rows = [] if shown is None else read_chat_rows(task.inputs["context"] / ROWS)
-        if shown is not None and len(rows) < shown:
-            yield Failed(task.stage.key, _TOO_FEW.format(shown=shown, kept=len(rows)))
-            continue
-        subject = Subject(
-            in_torch(task, "model", params["subject"]["steering"]),
-            chat_format(task),
-            system=params["subject"]["system"],
-            context=_turns(_drawn(rows, shown or 0, task.stage.seed)),
-        )
-        found = run_probes(
-            subject,
-            read_bank(params["bank"]),
-            Probing.model_validate(params["probing"]),
-            derive_seed(task.stage.seed, "probing"),
-            Scoring.model_validate(params.get("scoring", {})),
-            _service(task),
-        )
-        write_measurements(task.folder, found.measurements)
-        lines = (to_json(answer) + b"\n" for answer in found.answers)
-        atomic.write_bytes(task.folder / ANSWERS, b"".join(lines))
-        yield Done(task.stage.key)
+    """Ask models every probe of the experiment."""
+    with engines_for(tasks, "model") as engine_of:
+
+        def ask(task: Task, before: int) -> Done | Failed:
+            report(before, len(tasks))
+            return _probe(task, engine_of)
+
+        yield from one_by_one(tasks, ask)
     report(1, 1)
 
 
@@ -66,6 +47,33 @@ _TOO_FEW = (
     "distillation.in_context asks for {shown} rows, and {kept} passed the filter; show fewer, or "
     "raise data.prompts"
 )
+
+
+def _probe(task: Task, engine_of: EngineOf) -> Done | Failed:
+    params = task.stage.params
+    shown = params["in_context"]
+    rows = [] if shown is None else read_chat_rows(task.inputs["context"] / ROWS)
+    if shown is not None and len(rows) < shown:
+        return Failed(task.stage.key, _TOO_FEW.format(shown=shown, kept=len(rows)))
+    subject = Subject(
+        engine_of(task, "model", params["subject"]["steering"]),
+        chat_format(task),
+        system=params["subject"]["system"],
+        context=_turns(_drawn(rows, shown or 0, task.stage.seed)),
+    )
+    found = run_probes(
+        subject,
+        read_bank(params["bank"]),
+        Probing.model_validate(params["probing"]),
+        derive_seed(task.stage.seed, "probing"),
+        Scoring.model_validate(params.get("scoring", {})),
+        _service(task),
+    )
+    write_measurements(task.folder, found.measurements)
+    lines = (to_json(answer) + b"\n" for answer in found.answers)
+    atomic.write_bytes(task.folder / ANSWERS, b"".join(lines))
+    record_engine(task, subject.engine)
+    return Done(task.stage.key)
 
 
 def _service(task: Task) -> Endpoint | None:

@@ -15,6 +15,7 @@ from subliminal.spec.common import (
     Strict,
     check_controls,
 )
+from subliminal.spec.inference import Inference
 from subliminal.spec.probing import Probing
 from subliminal.spec.resources import Resources
 from subliminal.spec.teaching import DispositionData
@@ -381,6 +382,7 @@ class LanguageExperiment(BaseExperiment):
     probing: Probing = Probing()
     detecting: Detecting = Detecting()
     observation: LanguageObservation = LanguageObservation()
+    inference: Inference = Inference()
     resources: Resources = Resources()
 
     @model_validator(mode="after")

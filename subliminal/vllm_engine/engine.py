@@ -98,6 +98,7 @@ class VllmEngine:
         self._rank = rank
         self._host: HostProcess | None = None
         self._loaded: tuple[Path, int] | None = None
+        self._half_answered = False
         self._numbers: dict[Path, int] = {}
 
     def __enter__(self) -> VllmEngine:
@@ -134,6 +135,7 @@ class VllmEngine:
                     deaths = 0
                     yield replace(answer, place=chosen[answer.place])
             except HostDiedError as error:
+                self._kill()
                 deaths += 1
                 if _DAMAGED in str(error):
                     raise damaged() from None
@@ -142,31 +144,30 @@ class VllmEngine:
 
     def close(self) -> None:
         """End the process."""
-        if self._host is not None:
+        if self._host is not None and not self._half_answered:
             self._host.close()
-        self._host = self._loaded = None
+            self._host = None
+        self._kill()
 
     def _part(
         self, model: ModelFiles, settings: Mapping[str, Any], requests: Sequence[EngineRequest]
     ) -> Iterator[EngineAnswer]:
-        whole = False
-        try:
-            host = self._ready(model)
-            host.send(
-                {
-                    "do": "answer",
-                    "settings": dict(settings),
-                    "adapter": self._named(model.adapter),
-                    "requests": [_stated(request) for request in requests],
-                }
-            )
-            for _ in requests:
-                yield _answer(host.reply())
-            whole = True
-        finally:
-            # What is left of it would be taken for the answer to another question.
-            if not whole:
-                self._kill()
+        if self._half_answered:
+            # What is left of it would be taken for answers to this.
+            self._kill()
+        host = self._ready(model)
+        self._half_answered = True
+        host.send(
+            {
+                "do": "answer",
+                "settings": dict(settings),
+                "adapter": self._named(model.adapter),
+                "requests": [_stated(request) for request in requests],
+            }
+        )
+        for _ in requests:
+            yield _answer(host.reply())
+        self._half_answered = False
 
     def _ready(self, model: ModelFiles) -> HostProcess:
         """A host that has loaded the model's weights, with room for its adapter."""
@@ -186,6 +187,7 @@ class VllmEngine:
         self._host.send({"do": "load", "engine": arguments})
         said = self._host.reply()
         if "refused" in said:
+            self._kill()
             raise _cannot_run(model, said["refused"])
         self.versions, self._loaded = said["loaded"], wanted
         return self._host
@@ -201,6 +203,7 @@ class VllmEngine:
         if self._host is not None:
             self._host.kill()
         self._host = self._loaded = None
+        self._half_answered = False
 
 
 def _room_for(rank: int) -> int:

@@ -35,6 +35,11 @@ class VllmModel:
     files: ModelFiles
 
     @property
+    def versions(self) -> Mapping[str, str]:
+        """Of vLLM and what it runs on, once it has been asked something."""
+        return self.engine.versions
+
+    @property
     def positions(self) -> int:
         """The most tokens of a row: vLLM wants room for one that is drawn."""
         return self.engine.settings.length(self.files.positions) - 1
