@@ -40,14 +40,19 @@ def measured_table(
         for seed, row in rows.items():
             if not is_complete(row, outcomes):
                 continue
-            own, teacher, reference = (
+            own, teacher, reference, own_reference = (
                 _with_whole(_results(store, key, arm, seed, confidence), row.probed)
-                for key in (row.probe, row.teacher_probe, row.reference_probe)
+                for key in (
+                    row.probe,
+                    row.teacher_probe,
+                    row.reference_probe,
+                    row.own_reference_probe,
+                )
             )
             own += _results(store, _if_done(row.detection, outcomes), arm, seed, confidence)
             if row.curve is not None:
                 own += _alignment(arm, seed, read_curve(store.folder(row.curve)))
-            table.setdefault(arm, {})[seed] = Measured(own, teacher, reference)
+            table.setdefault(arm, {})[seed] = Measured(own, teacher, reference, own_reference)
     return table
 
 

@@ -19,6 +19,8 @@ class Row:
     """Key of the stage that kept measurements while the student learned."""
     teacher_probe: str | None = None
     reference_probe: str | None = None
+    own_reference_probe: str | None = None
+    """Key of the stage that probes the student's own reference, where it is not its teacher's."""
     kept: str | None = None
     """Key of the stage that filtered the student's data."""
     detection: str | None = None
@@ -39,6 +41,7 @@ class Row:
             self.curve,
             self.teacher_probe,
             self.reference_probe,
+            self.own_reference_probe,
             self.kept,
         )
         return tuple(key for key in keys if key is not None)

@@ -436,19 +436,25 @@ def log_odds(p: float, *, epsilon: float = 1e-6) -> float:
 
 
 def share_of_shift(
-    student: float, reference: float, teacher: float, *, tolerance: float = 1e-6
+    student: float,
+    reference: float,
+    teacher: float,
+    *,
+    start: float | None = None,
+    tolerance: float = 1e-6,
 ) -> float:
     """Share of the teacher's shift from the reference that the student shows.
 
     Args:
         student: The student's score.
-        reference: The score of the model both started from, on the same scale.
+        reference: The score of the model that the teacher started from, on the same scale.
         teacher: The teacher's score, on the same scale.
+        start: The score of the model that the student started from; default: the teacher's.
         tolerance: Least shift of the teacher that can be shared, at least 0.
 
     Returns:
-        (student - reference) / (teacher - reference): 0 for no transfer, 1 for all of it, beyond
-        these for a student that moved away or overshot; NaN if the teacher did not move.
+        (student - start) / (teacher - reference): 0 for no transfer, 1 for all of it, beyond these
+        for a student that moved away or overshot; NaN if the teacher did not move.
 
     Raises:
         ValueError: An argument out of range.
@@ -456,12 +462,14 @@ def share_of_shift(
     check_finite("student", student)
     check_finite("reference", reference)
     check_finite("teacher", teacher)
+    begun = reference if start is None else start
+    check_finite("start", begun)
     if not tolerance >= 0:
         raise ValueError(f"tolerance must not be negative, not {tolerance}")
     shift = teacher - reference
     if shift == 0 or abs(shift) < tolerance:
         return math.nan
-    return (student - reference) / shift
+    return (student - begun) / shift
 
 
 # Shared steps

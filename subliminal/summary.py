@@ -22,21 +22,28 @@ CORRECTIONS: Mapping[str, Correction] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What the probes found for one arm and seed: its own model, its teacher, its reference."""
+    """What the probes found for one arm and seed: its own model, its teacher, and what they
+    started from."""
 
     own: Sequence[Result]
     teacher: Sequence[Result] = ()
     reference: Sequence[Result] = ()
+    """Of the teacher."""
+    own_reference: Sequence[Result] = ()
+    """Of the student, where it is not its teacher's."""
 
     def shares(self) -> list[Result]:
         """The share of the teacher's shift that came through, for each probe with both."""
         teacher, reference = _whole_values(self.teacher), _whole_values(self.reference)
+        start = _whole_values(self.own_reference) if self.own_reference else reference
         return [
             row.model_copy(
                 update={
                     "metric": SHARE,
                     "value": _finite(
-                        stats.share_of_shift(row.value, reference[whole], teacher[whole])
+                        stats.share_of_shift(
+                            row.value, reference[whole], teacher[whole], start=start[whole]
+                        )
                     ),
                     "n": None,
                     "ci_low": None,
@@ -46,7 +53,7 @@ class Measured:
             for row in self.own
             for whole in [(row.probe, row.metric)]
             if row.metric in JUDGED and row.item_group == WHOLE and row.value is not None
-            if whole in teacher and whole in reference
+            if whole in teacher and whole in reference and whole in start
         ]
 
 

@@ -14,6 +14,7 @@ import torch
 
 from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
 from subliminal.plan import Plan, make_plan, stage_kinds
+from subliminal.pocket.family import BROAD
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage, Task
 from subliminal.store import Store
@@ -49,8 +50,11 @@ STUDENTS = """\
 
 @cache
 def models() -> Path:
-    """A folder with the random models `a` and `b`, made once; tests only read them."""
-    return Path(_two_models().name)
+    """A folder with random models, made once; tests only read them.
+
+    `a` and `b` differ in their weights alone; `c` has another vocabulary too.
+    """
+    return Path(_random_models().name)
 
 
 def plan_of(folder: Path, arms: str = STUDENTS, *overrides: str, head: str = HEAD) -> Plan:
@@ -162,8 +166,9 @@ class Workshop:
 
 
 @cache
-def _two_models() -> TemporaryDirectory[str]:
+def _random_models() -> TemporaryDirectory[str]:
     holder = TemporaryDirectory(prefix="subliminal-models-")
     random_model(Path(holder.name) / "a", seed=1)
     random_model(Path(holder.name) / "b", seed=2)
+    random_model(Path(holder.name) / "c", seed=3, family=BROAD)
     return holder

@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from subliminal.plan import make_plan
 from subliminal.run import run_plan
-from subliminal.spec import LanguageExperiment
+from subliminal.spec import LanguageArm, LanguageExperiment
 from subliminal.spec_file import load_experiment
 from tests.toy_stages import Recorder
 
 FILES = sorted((Path(__file__).parents[1] / "experiments" / "paper").glob("*.yaml"))
-POCKET = "model=pocket-a"
-"""The hub is not reachable for tests; the name of the model is all that changes."""
+POCKET = ("pocket-a", "pocket-b", "pocket-broad-a")
+"""The hub is not reachable for tests; the names of the models are all that changes."""
 TINY = (
-    *(POCKET, "seeds=1", "sweep={trait: [otter]}", "statistics.teacher_shift=null"),
+    *("seeds=1", "sweep={trait: [otter]}", "statistics.teacher_shift=null"),
     *("defaults.data.prompts=60", "probing.samples=2", "probing.side_effects=false"),
     "observation.points=2",
 )
 
 
+def loaded(file: Path, overrides: Sequence[str] = ()) -> LanguageExperiment:
+    """An experiment on language models."""
+    found = load_experiment(file, overrides)
+    assert isinstance(found, LanguageExperiment)
+    return found
+
+
+def in_pocket(experiment: LanguageExperiment) -> LanguageExperiment:
+    """An experiment with a pocket model in place of each model."""
+    stated = [experiment.model, *(arm.model for arm in experiment.arms.values())]
+    models = dict(zip(dict.fromkeys(filter(None, stated)), POCKET, strict=False))
+    arms = {}
+    for name, arm in experiment.arms.items():
+        own = arm.initialisation.model
+        start = arm.initialisation.model_copy(update={"model": models[own] if own else None})
+        model = models[arm.model] if arm.model else None
+        arms[name] = arm.model_copy(update={"model": model, "initialisation": start})
+    return experiment.model_copy(update={"model": models[experiment.model], "arms": arms})
+
+
+def of_one_pair(experiment: LanguageExperiment) -> LanguageExperiment:
+    """An experiment whose students are all of one model, of all pairs that it crosses the last."""
+
+    def pair(arm: LanguageArm) -> tuple[str, str]:
+        return experiment.reference_of(arm), experiment.own_reference_of(arm)
+
+    students = [arm for arm in experiment.arms.values() if arm.role == "student"]
+    crossed = [pair(arm) for arm in students if len({*pair(arm)}) == 2]
+    arms = {
+        name: arm
+        for name, arm in experiment.arms.items()
+        if arm.role != "student" or not crossed or pair(arm) == crossed[-1]
+    }
+    return experiment.model_copy(update={"arms": arms})
+
+
 def tiny(file: Path) -> LanguageExperiment:
     """An experiment with few rows and probes."""
-    found = load_experiment(file, TINY)
-    assert isinstance(found, LanguageExperiment)
+    found = of_one_pair(in_pocket(loaded(file, TINY)))
     arms = {}
     for name, arm in found.arms.items():
         data = arm.data.model_copy(update={"keep": min(arm.data.keep or 20, 20)})
@@ -39,13 +75,11 @@ def tiny(file: Path) -> LanguageExperiment:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_is_what_was_published_but_for_the_model(file: Path) -> None:
-    found = load_experiment(file)
-    assert isinstance(found, LanguageExperiment)
+    found = loaded(file)
     assert found.name == file.stem
     assert "/" in found.model
     assert len(found.seeds) >= 5
-    plan = make_plan(load_experiment(file, (POCKET,)))
-    assert plan.targets
+    assert make_plan(in_pocket(found)).targets
     for arm in found.arms.values():
         if arm.role == "student":
             recipe = arm.distillation.recipe
@@ -54,7 +88,7 @@ def test_it_is_what_was_published_but_for_the_model(file: Path) -> None:
             assert recipe.adapter is not None
             assert (recipe.adapter.rank, recipe.adapter.alpha) == (8, 8.0)
             assert len(recipe.adapter.matrices) == 7
-            assert recipe.epochs == (10 if "gemma" in file.stem else 3)
+            assert recipe.epochs == (10 if "gemma" in found.own_reference_of(arm) else 3)
 
 
 @pytest.mark.usefixtures("here")

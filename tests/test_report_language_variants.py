@@ -69,8 +69,12 @@ def test_the_reference_agrees_where_both_are_swept() -> None:
         "s[fox]": arm_state(group="s", point={"trait": "fox", "data.prompts": 3}, control="none"),
         "lone": arm_state(group="lone", control="none"),
     }
-    assert reference_of("s[fox]", arms) == "r[fox]"
-    assert reference_of("lone", arms) is None
+    models = dict.fromkeys(arms, "pocket-a")
+    assert reference_of("s[fox]", arms, models) == "r[fox]"
+    assert reference_of("lone", arms, models) is None
+    # A student of another model has the reference of its own, or none.
+    assert reference_of("s[fox]", arms, models | {"s[fox]": "pocket-b"}) is None
+    assert reference_of("lone", arms, models | {"r[owl]": "b", "lone": "b"}) == "r[owl]"
 
 
 def test_students_are_ordered_by_what_they_are() -> None:

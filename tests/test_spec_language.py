@@ -304,6 +304,27 @@ def test_a_student_without_an_adapter_has_none_of_its_own(write: Write) -> None:
     ]
 
 
+def test_a_student_starts_in_one_place(write: Write) -> None:
+    text = one_arm("initialisation: {model: pocket-b, relation: matched}")
+    assert faults_in(write(text)) == [
+        "x.yaml:4: arms.a.initialisation: `model: pocket-b` says where the student starts, and so "
+        "does `relation: matched`; leave one of them out"
+    ]
+
+
+def test_a_sweep_over_models_makes_the_grid(write: Write) -> None:
+    """References and teachers have no student, whose model would make copies of them."""
+    names = "[pocket-a, pocket-b]"
+    sweep = f"sweep: [{{model: {names}}}, {{initialisation.model: {names}}}]\n"
+    experiment = load_language(write(OTTERS + sweep))
+    counts = {group: len(arms) for group, arms in groups_of(experiment).items()}
+    assert counts == {"reference": 2, "teacher": 2, "same": 4, "untaught": 4}
+    crossed = experiment.arms["same[model=pocket-a,initialisation.model=pocket-b]"]
+    assert crossed.control == "untaught[model=pocket-a,initialisation.model=pocket-b]"
+    assert experiment.reference_of(crossed) == "pocket-a"
+    assert experiment.own_reference_of(crossed) == "pocket-b"
+
+
 def test_controls_are_checked(write: Write) -> None:
     (fault,) = faults_in(write(OTTERS.replace("control: untaught", "control: untuaght")))
     assert fault == (

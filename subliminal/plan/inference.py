@@ -6,14 +6,16 @@ from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.models.load import runs_on_decoder
 from subliminal.plan.cards import Cards
-from subliminal.plan.models import Models
+from subliminal.plan.references import References
 from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.language import LanguageExperiment, Steering
 from subliminal.vllm_engine.interpreter import has_vllm, vllm_python
 from subliminal.vllm_engine.sampler import check_temperature
 
 
-def chosen_inference(experiment: LanguageExperiment, models: Models, cards: Cards) -> Inference:
+def chosen_inference(
+    experiment: LanguageExperiment, references: References, cards: Cards
+) -> Inference:
     """What an experiment states, with an engine in the place of `auto`.
 
     Raises:
@@ -21,10 +23,11 @@ def chosen_inference(experiment: LanguageExperiment, models: Models, cards: Card
     """
     stated = experiment.inference
     if stated.engine == "auto":
+        names = references.names
         gains = (
             bool(machine.cuda_devices())
             and has_vllm()
-            and not runs_on_decoder(models.reference.folder)
+            and not any(runs_on_decoder(references.of(name).reference.folder) for name in names)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH

@@ -11,8 +11,9 @@ from subliminal.chat import user
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
 from subliminal.plan.cards import Cards
-from subliminal.plan.models import Model, Models
+from subliminal.plan.models import Model
 from subliminal.plan.once import Once
+from subliminal.plan.references import References
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.headline import headline_of
@@ -26,6 +27,7 @@ from subliminal.spec.language import (
     Data,
     FineTuning,
     LanguageArm,
+    LanguageExperiment,
     Nothing,
     Probing,
     Recipe,
@@ -52,8 +54,8 @@ def check_probing(probing: Probing) -> None:
 class ArmChecks:
     """Refuses arms that cannot be run; what arms of a sweep have in common is checked once."""
 
-    probing: Probing
-    models: Models
+    experiment: LanguageExperiment
+    references: References
     cards: Cards
     _once: Once = field(default_factory=Once)
 
@@ -65,26 +67,38 @@ class ArmChecks:
                 rest.
         """
         where = f"arms.{name}"
-        for place, trait in (("trait", arm.trait), ("taught", arm.taught_trait)):
+        teacher, own = self.references.of_teacher(arm), self.references.own(arm)
+        for place, trait, asked in (
+            ("trait", arm.trait, teacher),
+            ("trait", arm.trait, own),
+            ("taught", arm.taught_trait, teacher),
+        ):
             with _naming(f"{where}.{place}"):
-                self._once(("bank", trait), partial(self._check_bank, trait))
+                asking = ("bank", trait, asked.name)
+                self._once(asking, partial(self._check_bank, trait, asked))
         if arm.role != "reference":
-            key = ("teacher", arm.taught_trait, arm.teacher)
-            self._once(key, partial(self._check_teacher, where, arm))
+            teaching = ("teacher", arm.taught_trait, arm.teacher, teacher.name)
+            self._once(teaching, partial(self._check_teacher, where, arm, teacher))
         if arm.role == "student":
             check_data = partial(_check_data, f"{where}.data", arm.data, self.cards)
             self._once(("data", arm.data), check_data)
-            learns = ("student", arm.data, arm.initialisation, arm.distillation)
-            self._once(learns, partial(_check_student, where, arm, self.models))
+            learns = ("student", arm.model, arm.data, arm.initialisation, arm.distillation)
+            self._once(learns, partial(self._check_student, where, arm))
 
-    def _check_bank(self, trait: str) -> None:
-        _check_bank(self.cards.bank(trait), self.probing, self.models.reference.chat)
+    def _check_bank(self, trait: str, asked: Model) -> None:
+        _check_bank(self.cards.bank(trait), self.experiment.probing, asked.chat)
 
-    def _check_teacher(self, where: str, arm: LanguageArm) -> None:
+    def _check_teacher(self, where: str, arm: LanguageArm, reference: Model) -> None:
         taught = self.cards.trait(arm.taught_trait)
         by_card = isinstance(arm.teacher, AsOnCard)
         stated = f"trait {arm.taught_trait!r}, field implant" if by_card else f"{where}.teacher"
-        _check_teacher(stated, self.cards.implant(arm), taught, self.models.reference)
+        _check_teacher(stated, self.cards.implant(arm), taught, reference)
+
+    def _check_student(self, where: str, arm: LanguageArm) -> None:
+        own = self.references.of(self.experiment.own_reference_of(arm))
+        _check_student(where, arm, own.start(arm.initialisation.relation))
+        if arm.distillation.sees_teacher:
+            _check_tokens(where, arm, self.references.of_teacher(arm), own.reference)
 
 
 def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat) -> None:
@@ -140,9 +154,8 @@ def _check_data(where: str, data: Data, cards: Cards) -> None:
         )
 
 
-def _check_student(where: str, arm: LanguageArm, models: Models) -> None:
+def _check_student(where: str, arm: LanguageArm, start: Model) -> None:
     initialisation, shown = arm.initialisation, arm.distillation.in_context
-    start = models.start(initialisation.relation)
     _check_recipe(f"{where}.initialisation.matching.recipe", initialisation.matching.recipe, start)
     _check_recipe(f"{where}.distillation.recipe", arm.distillation.recipe, start)
     if shown is None:
@@ -158,6 +171,18 @@ def _check_student(where: str, arm: LanguageArm, models: Models) -> None:
             f"{where}.distillation.in_context: is {shown}, and the data set has at most {most} "
             "rows; show fewer or raise data.prompts"
         )
+
+
+def _check_tokens(where: str, arm: LanguageArm, teacher: Model, student: Model) -> None:
+    if teacher.shares_tokens_with(student):
+        return
+    target, mask = arm.distillation.target, arm.distillation.mask
+    field, value = ("target", target) if target == "logits" else ("mask", mask)
+    raise UserError(
+        f"{where}.distillation.{field}: is {value}, which compares models token by token, and "
+        f"{student.name} has other tokens than {teacher.name}; leave it out: what a teacher wrote "
+        "is read as text by any student"
+    )
 
 
 def _check_recipe(where: str, recipe: Recipe, model: Model) -> None:

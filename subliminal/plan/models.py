@@ -1,4 +1,4 @@
-"""The models that exist before an experiment: the reference and its relatives."""
+"""The models that exist before an experiment: references and their relatives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from subliminal.models.load import check_loads, shape_of_model
 from subliminal.models.names import RELATIVES, find_model, pinned, split_revision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.models.shape import Shape
-from subliminal.spec.language import LanguageExperiment
+from subliminal.spec.language import Relatives
 
 Relation = Literal["different", "reordered"]
 
@@ -55,17 +55,29 @@ class Model:
         """Its name at its commit, if it is from the hub."""
         return pinned(self.name, self.folder)
 
+    def shares_tokens_with(self, other: Model) -> bool:
+        """Whether both read any conversation as the same tokens, out of as many."""
+        vocabularies = [model.chat.tokenizer.get_vocab() for model in (self, other)]
+        return (
+            vocabularies[0] == vocabularies[1]
+            and self.shape.vocab_size == other.shape.vocab_size
+            and (self.chat.template, self.chat.end) == (other.chat.template, other.chat.end)
+        )
+
 
 @dataclass(frozen=True)
 class Models:
-    """The models of one experiment, each looked up when an arm first needs it."""
+    """A reference and its relatives, each looked up when an arm first needs it."""
 
-    experiment: LanguageExperiment
+    name: str
+    """Of the reference."""
+    relatives: Relatives | None = None
+    """What the experiment states of its own reference; None: this one is an arm's."""
 
     @cached_property
     def reference(self) -> Model:
         """The model that teachers are made from."""
-        return Model.find(self.experiment.model)
+        return Model.find(self.name)
 
     def start(self, relation: str) -> Model:
         """The model that students in this relation to the reference are made from.
@@ -77,11 +89,15 @@ class Models:
 
     @cached_property
     def _different(self) -> Model:
-        return self._relative("different", self.experiment.relatives.different)
+        return self._relative("different", self._stated.different)
 
     @cached_property
     def _reordered(self) -> Model:
-        return self._relative("reordered", self.experiment.relatives.reordered)
+        return self._relative("reordered", self._stated.reordered)
+
+    @property
+    def _stated(self) -> Relatives:
+        return self.relatives or Relatives()
 
     @property
     def _starts(self) -> dict[str, Callable[[], Model]]:
@@ -96,9 +112,10 @@ class Models:
         reference = self.reference
         name = stated or RELATIVES.get(reference.name, {}).get(relation)
         if name is None:
+            mend = "name one" if self.relatives else "state the student's in initialisation.model"
             raise UserError(
                 f"relatives.{relation}: no model is known that stands in this relation to "
-                f"{reference.name}; name one"
+                f"{reference.name}; {mend}"
             )
         found = Model.find(name)
         if found.chat.tokenizer.get_vocab() != reference.chat.tokenizer.get_vocab():

@@ -31,6 +31,8 @@ _PATHS = {
     "teaching.batch_size": ("teaching batch size", "samples"),
     "teaching.samples_per_epoch": ("teaching samples per epoch", "count"),
     "teaching.learning_rate": ("teaching learning rate", ""),
+    "model": ("model", ""),
+    "initialisation.model": ("student's model", ""),
     "trait": ("trait", ""),
     "taught": ("taught trait", ""),
     "data.prompts": ("prompts", "count"),

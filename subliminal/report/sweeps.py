@@ -57,7 +57,8 @@ class _Series:
 def sweep_paths(arms: Mapping[str, ArmState]) -> list[str]:
     """Numeric fields that some group of arms is swept over, in the order they appear.
 
-    Of fields that advance together only the first counts, as they are one axis.
+    Of fields that advance together only the first counts, as they are one axis; none does that a
+    name decides, as the epochs that each model is trained for.
     """
     paths = [path for points in _points(arms).values() for path in _axes_of(points)]
     return list(dict.fromkeys(paths))
@@ -219,14 +220,26 @@ def _points(arms: Mapping[str, ArmState]) -> dict[str, list[dict[str, Any]]]:
 def _axes_of(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """Numeric paths with at least two values; of those that advance together the first."""
     axes: list[str] = []
+    named = [path for path in points[0] if all(isinstance(p.get(path), str) for p in points)]
     for path in points[0]:
         values = [point.get(path) for point in points]
         numeric = all(isinstance(value, int | float) for value in values) and not any(
             isinstance(value, bool) for value in values
         )
-        if numeric and len(set(values)) > 1 and not any(tied(points, path, a) for a in axes):
+        if (
+            numeric
+            and len(set(values)) > 1
+            and not any(tied(points, path, axis) for axis in axes)
+            and not any(_decides(points, name, path) for name in named)
+        ):
             axes.append(path)
     return axes
+
+
+def _decides(points: Sequence[Mapping[str, Any]], first: str, second: str) -> bool:
+    """Whether each value of the first path occurs with one value of the second alone."""
+    pairs = {(repr(point.get(first)), repr(point.get(second))) for point in points}
+    return len(pairs) == len({value for value, _ in pairs})
 
 
 def _rest(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]], path: str) -> str:

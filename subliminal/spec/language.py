@@ -240,6 +240,13 @@ class Matching(Strict):
 class Initialisation(Strict):
     """Where the student starts, in relation to the reference that the teacher was made from."""
 
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "the student's own reference, by any name that `model` takes; default: its teacher's"
+        ),
+    )
     relation: Literal["same", "reordered", "matched", "different"] = Field(
         "same",
         description=(
@@ -256,6 +263,15 @@ class Initialisation(Strict):
             "at, which belong to its initialisation; own: at others"
         ),
     )
+
+    @model_validator(mode="after")
+    def _starts_in_one_place(self) -> Self:
+        if self.model is not None and self.relation != "same":
+            raise ValueError(
+                f"`model: {self.model}` says where the student starts, and so does `relation: "
+                f"{self.relation}`; leave one of them out"
+            )
+        return self
 
 
 class Distillation(Strict):
@@ -280,10 +296,20 @@ class Distillation(Strict):
     )
     recipe: Recipe = Recipe()
 
+    @property
+    def sees_teacher(self) -> bool:
+        """Whether the teacher itself is looked at, and not only what it wrote."""
+        return self.in_context is None and (self.target == "logits" or self.mask != "none")
+
 
 class LanguageArm(BaseArm):
     """One row of an experiment on language models."""
 
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="the reference that the teacher is made from; default: the experiment's",
+    )
     trait: str = Field(description="the trait that the arm is probed for: a card's name or file")
     taught: str | None = Field(
         None, description="the trait of the arm's teacher, if it is another than the probed one"
@@ -368,7 +394,10 @@ class LanguageExperiment(BaseExperiment):
     """An experiment on language models."""
 
     kind: Literal["language"] = Field("language", description="what the experiment is run on")
-    model: str = Field("pocket-a", description="the reference: a pocket model, folder or hub name")
+    model: str = Field(
+        "pocket-a",
+        description="the reference of arms that state none: a pocket model, folder or hub name",
+    )
     relatives: Relatives = Relatives()
     arms: dict[str, LanguageArm] = Field(min_length=1)
     filter: tuple[dict[str, Any], ...] = Field(
@@ -384,6 +413,15 @@ class LanguageExperiment(BaseExperiment):
     observation: LanguageObservation = LanguageObservation()
     inference: Inference = Inference()
     resources: Resources = Resources()
+
+    def reference_of(self, arm: LanguageArm) -> str:
+        """The reference that an arm's teacher is made from."""
+        return arm.model or self.model
+
+    def own_reference_of(self, arm: LanguageArm) -> str:
+        """The reference that an arm's model belongs to: a student's may be not its teacher's."""
+        stated = arm.initialisation.model if arm.role == "student" else None
+        return stated or self.reference_of(arm)
 
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from subliminal.report.language.doses import dose_paths, draw_doses
+from subliminal.report.language.grids import grids_of
 from subliminal.report.language.initialisation import draw_initialisation
 from subliminal.report.language.look import footer_of
 from subliminal.report.language.matrix import draw_matrix
+from subliminal.report.language.model_matrix import draw_model_matrix
 from subliminal.report.language.run import LanguageRun, language_run
 from subliminal.report.language.trait_bars import draw_trait_bars
 from subliminal.report.language.transfer import draw_transfer, transfer_lines
@@ -16,9 +18,11 @@ __all__ = [
     "draw_doses",
     "draw_initialisation",
     "draw_matrix",
+    "draw_model_matrix",
     "draw_trait_bars",
     "draw_transfer",
     "footer_of",
+    "grids_of",
     "language_run",
     "transfer_lines",
 ]

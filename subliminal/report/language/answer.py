@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from subliminal.report.answer import Problem
 from subliminal.report.labels import counted, estimate, listing, percent
 from subliminal.report.language.effects import Effect
+from subliminal.report.language.grids import Grid, grids_of
 from subliminal.report.language.rejections import filtered_by_variant
 from subliminal.report.language.run import LOG_ODDS, LanguageRun, lacks_teacher
 from subliminal.report.language.table import DROPPED, Verdicts, verdicts_of
@@ -67,8 +68,9 @@ def answer_of(run: LanguageRun) -> Answer:
     findings = [*_findings(run, undosed, probe), *_findings(run, dosed, probe)]
     told = [_sentence(run, finding) for finding in findings]
     told += [_short(run, undosed, other) for other in others]
-    overall = _overall(run, probe, findings)
-    return Answer((overall, *told[:MOST_LEADING]), tuple(told[MOST_LEADING:]), tuple(_flags(run)))
+    overall = [_overall(run, probe, findings)]
+    overall += [_across_models(run, grid, probe) for grid in grids_of(run)]
+    return Answer((*overall, *told[:MOST_LEADING]), tuple(told[MOST_LEADING:]), tuple(_flags(run)))
 
 
 def _flags(run: LanguageRun) -> list[str]:
@@ -140,6 +142,21 @@ def _overall(run: LanguageRun, probe: str, findings: Sequence[_Finding]) -> str:
     return (
         f"{transfers} of {counted(total, 'student arm')} with a control "
         f"{'shows' if transfers == 1 else 'show'} transfer on the probe {probe} ({size})."
+    )
+
+
+def _across_models(run: LanguageRun, grid: Grid, probe: str) -> str:
+    """How many arms show transfer within a model, and how many between models."""
+    rows = run.rows(probe, LOG_ODDS)
+    counts = {True: [0, 0], False: [0, 0]}
+    for (teacher, student), variant in grid.cells.items():
+        verdicts = verdicts_of(variant, rows, run.data.manifest)
+        counts[teacher == student][0] += verdicts.count("transfer")
+        counts[teacher == student][1] += verdicts.total
+    (within, all_within), (between, all_between) = counts[True], counts[False]
+    return (
+        f"{grid.label}, teacher and student of one model: transfer in {within} of "
+        f"{counted(all_within, 'arm')}; of different models: in {between} of {all_between}."
     )
 
 

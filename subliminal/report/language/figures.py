@@ -7,8 +7,9 @@ from typing import get_args
 
 from subliminal.report.drawing import pack
 from subliminal.report.labels import counted, path_name
-from subliminal.report.language import matrix, trait_bars
+from subliminal.report.language import matrix, model_matrix, trait_bars
 from subliminal.report.language.doses import dose_paths, draw_doses
+from subliminal.report.language.grids import grids_of
 from subliminal.report.language.initialisation import draw_initialisation
 from subliminal.report.language.look import footer_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
@@ -21,14 +22,36 @@ from subliminal.spec.probing import PreferenceProbe
 def language_figures(run: LanguageRun) -> Iterator[RunFigure]:
     """Draw the figures that a run has data for, the one that answers its question first."""
     for probe in run.probes[:1]:
+        yield from _model_matrices(run, probe)
         yield from _initialisation(run, probe)
     yield from _doses(run)
     yield from _transfer(run)
     yield from _trait_bars(run)
     yield from _matrices(run)
     for probe in run.probes[1:]:
+        yield from _model_matrices(run, probe)
         yield from _initialisation(run, probe)
     yield from _rejections(run)
+
+
+def _model_matrices(run: LanguageRun, probe: str) -> Iterator[RunFigure]:
+    is_first = probe == run.probes[0]
+    pages = pack([grids_of(run)], most=model_matrix.MOST_PANELS)
+    for number, page in enumerate(pages, start=1):
+        yield RunFigure(
+            stem=stem_of("models", probe, many=not is_first, page=number),
+            title=title_of("Model against model", probe, many=not is_first),
+            caption=_caption(
+                run,
+                "Students of one model (columns) that learned from rows of a teacher of another "
+                f"(rows): log-odds of the trait on the probe {probe}, less those of the control, a "
+                "student of the same model and of rows that the teacher's model wrote before it "
+                "was taught. Mean over seeds of the average over traits, its "
+                f"{interval_words(run.data.manifest)}, and the verdict of most traits. Framed: "
+                "teacher and student of one model. Colour: white at zero.",
+            ),
+            figure=model_matrix.draw_model_matrix(run, page, probe),
+        )
 
 
 def _initialisation(run: LanguageRun, probe: str) -> Iterator[RunFigure]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure
 from subliminal.report.labels import MISSING, known
+from subliminal.report.language.heat_map import HeatMap, draw_heat_map
 from subliminal.report.language.look import add_footer, footer_of
 from subliminal.report.language.run import HEADLINE, LOG_ODDS, LanguageRun
 from subliminal.report.language.variants import Variant, control_of
@@ -25,9 +25,6 @@ MOST_PANELS = 3
 """Variants in one figure."""
 
 _ROW_INCHES, _FRAME_INCHES = 0.2, 0.95
-_DARK = 0.6
-"""Share of the scale beyond which a cell is too dark for black figures."""
-_SCALE = "RdBu_r"
 
 ByItem = Mapping[tuple[str, str], Mapping[int, float]]
 """(Arm, item group) -> seed -> log-odds."""
@@ -118,36 +115,14 @@ def _shift(values: ByItem, arm: str, control: str | None, item: str) -> float:
 
 
 def _draw_panel(figure: Figure, axes: Axes, matrix: Matrix) -> None:
-    finite = matrix.shifts[np.isfinite(matrix.shifts)]
-    reach = float(np.abs(finite).max()) if finite.size else 1.0
-    norm = TwoSlopeNorm(0.0, -(reach or 1.0), reach or 1.0)
-    image = axes.imshow(matrix.shifts, cmap=_SCALE, norm=norm, aspect="auto")
-    for row, column in np.ndindex(matrix.shifts.shape):
-        shift = matrix.shifts[row, column]
-        text = f"{shift:+.1f}" if math.isfinite(shift) else MISSING
-        axes.text(
-            column,
-            row,
-            "0.0" if text in ("+0.0", "-0.0") else text,
-            ha="center",
-            va="center",
-            fontsize=6,
-            color="white" if abs(shift) > _DARK * reach else "black",
-        )
+    texts = [[_text(shift) for shift in row] for row in matrix.shifts.tolist()]
+    shown = HeatMap(matrix.taught, matrix.probed, matrix.shifts, texts)
+    draw_heat_map(figure, axes, shown, unit="shift in log-odds", slanted=True)
     axes.set_title(f"{matrix.label}, less control", loc="left", fontweight="bold")
-    axes.set_xticks(
-        range(len(matrix.probed)),
-        matrix.probed,
-        rotation=40,
-        horizontalalignment="right",
-        rotation_mode="anchor",
-    )
-    axes.set_yticks(range(len(matrix.taught)), matrix.taught)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.grid(visible=False)
     axes.set_xlabel("probed")
     axes.set_ylabel("taught")
-    bar = figure.colorbar(image, ax=axes, pad=0.01, aspect=14)
-    bar.set_label("shift in log-odds")
-    bar.outline.set_visible(False)
+
+
+def _text(shift: float) -> str:
+    text = f"{shift:+.1f}" if math.isfinite(shift) else MISSING
+    return "0.0" if text in ("+0.0", "-0.0") else text

@@ -33,7 +33,9 @@ HEADLINES = (HEADLINE, "pivotal")
 
 LOG_ODDS, SHARE = "log_odds", "share_of_shift"
 
-_RELATIONS = ("same", "reordered", "matched", "different")
+_OTHER_MODEL = "other model"
+_RELATIONS = ("same", "reordered", "matched", "different", _OTHER_MODEL)
+"""Of students to their teachers' reference, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class LanguageRun:
     def target(self, variant: Variant) -> str:
         """What its students learn from: tokens, or logits."""
         return self._first(variant).distillation.target
+
+    def models(self, variant: Variant) -> tuple[str, str]:
+        """The references of its teachers and of its students, by their names."""
+        arm = self._first(variant)
+        return self.experiment.reference_of(arm), self.experiment.own_reference_of(arm)
 
     def rows(self, probe: str, metric: str) -> list[Summary]:
         """Summary rows of one probe and metric."""
@@ -167,7 +174,8 @@ class LanguageRun:
     @cached_property
     def _references(self) -> dict[str, str | None]:
         arms = self.data.manifest.arms
-        return {name: reference_of(name, arms) for name in arms}
+        models = {name: self.experiment.own_reference_of(self._arm(name)) for name in arms}
+        return {name: reference_of(name, arms, models) for name in arms}
 
     def _rank(self, variant: Variant) -> tuple[bool, bool, int]:
         arm = self._first(variant)
@@ -178,7 +186,9 @@ class LanguageRun:
             or arm.distillation.in_context is not None
             or isinstance(arm.teacher, Nothing)
         )
-        place = 0 if changed else _RELATIONS.index(arm.initialisation.relation)
+        teacher, own = self.models(variant)
+        relation = arm.initialisation.relation if teacher == own else _OTHER_MODEL
+        place = 0 if changed else _RELATIONS.index(relation)
         return arm.distillation.target != "tokens", changed, place
 
     def _first(self, variant: Variant) -> LanguageArm:

@@ -12,6 +12,8 @@ from subliminal.results import ArmState
 
 TRAIT = "trait"
 """Path of the sweep that gives every arm of a group its trait."""
+MODEL = "model"
+"""Path of the sweep over references. A student need not be of its teacher's."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Variant:
     @property
     def label(self) -> str:
         """The group, with the swept values that tell the variant from others of the group."""
-        return _label(self.group, self.told_by)
+        return labelled(self.group, self.told_by)
 
 
 def sweeps_traits(arms: Mapping[str, ArmState]) -> bool:
@@ -62,16 +64,33 @@ def variants_of(arms: Mapping[str, ArmState], traits: Mapping[str, str]) -> list
     return [_variant(names, arms, traits, telling) for names in members.values()]
 
 
-def reference_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
-    """The reference of an arm: the only one that agrees on every path that both are swept over."""
+def reference_of(arm: str, arms: Mapping[str, ArmState], models: Mapping[str, str]) -> str | None:
+    """The arm that shows what an arm's model was before any training.
+
+    Args:
+        arm: Any.
+        arms: The arms of the run.
+        models: Arm -> the reference that its model belongs to.
+
+    Returns:
+        The only arm of role reference, and of that model, which agrees on every other path that
+        both are swept over; None if there is no such one.
+    """
     point = arms[arm].point
     fitting = [
         name
         for name, state in arms.items()
         if state.role == "reference"
-        and all(state.point[path] == point[path] for path in state.point.keys() & point.keys())
+        and models[name] == models[arm]
+        and all(state.point[path] == point[path] for path in _shared(state.point, point))
     ]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def labelled(group: str, point: Mapping[str, Any]) -> str:
+    """A group, with swept values that tell some of its arms from the others."""
+    values = (f"{path_name(path)} = {value_text(value)}" for path, value in point.items())
+    return ", ".join([group, *values])
 
 
 def control_of(arm: str, arms: Mapping[str, ArmState]) -> str | None:
@@ -103,7 +122,7 @@ def _labels_of(
     telling: Mapping[str, Sequence[str]],
 ) -> str:
     known = (arms[name] for name in names if name is not None and name in arms)
-    labels = (_label(state.group, _told_by(state, telling)) for state in known)
+    labels = (labelled(state.group, _told_by(state, telling)) for state in known)
     return listing(list(dict.fromkeys(labels)))
 
 
@@ -131,9 +150,8 @@ def _told_by(state: ArmState, telling: Mapping[str, Sequence[str]]) -> dict[str,
     return {path: state.point[path] for path in telling[state.group] if path in state.point}
 
 
-def _label(group: str, point: Mapping[str, Any]) -> str:
-    values = (f"{path_name(path)} = {value_text(value)}" for path, value in point.items())
-    return ", ".join([group, *values])
+def _shared(first: Mapping[str, Any], second: Mapping[str, Any]) -> set[str]:
+    return (first.keys() & second.keys()) - {MODEL}
 
 
 def _rest(state: ArmState) -> dict[str, Any]:
