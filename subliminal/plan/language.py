@@ -109,9 +109,10 @@ class Conditions:
             probe = self._probing.probe(arm, seed, REFERENCE, context=data.read)
             return Row((*made, probe), probe.key, **shared)
         match = self._match(arm, seed)
-        student = self._distil(arm, seed, teacher, data.read, match)
+        logprobs = self._logprobs(arm, seed, teacher, data.read)
+        student = self._distil(arm, seed, teacher, data.read, match, logprobs)
         probe = self._probing.probe(arm, seed, Subject(student))
-        made = (*made, *if_there(match), student, probe)
+        made = (*made, *if_there(match), *if_there(logprobs), student, probe)
         return Row(made, probe.key, curve=student.key, **shared)
 
     def _data(self, arm: LanguageArm, seed: int, teacher: Subject) -> DataStages:
@@ -220,14 +221,33 @@ class Conditions:
         cost = self.stages.costs.matching(matching.rows, matching.recipe)
         return self.stages.with_models("lm.match", seed, params, cost=cost, start=start)
 
+    def _logprobs(self, arm: LanguageArm, seed: int, teacher: Subject, rows: Stage) -> Stage | None:
+        """What is written down of a teacher's logits, for a student that is shown no more."""
+        top = arm.distillation.top_logprobs
+        if top is None:
+            return None
+        params = {"teacher": teacher.params, "top": top}
+        inputs = {"rows": rows.key, **teacher.inputs("teacher")}
+        cost = self.stages.costs.scoring(arm.data)
+        return self.stages.with_engine("lm.logprobs", seed, params, inputs, cost=cost)
+
     def _distil(
-        self, arm: LanguageArm, seed: int, teacher: Subject, rows: Stage, match: Stage | None
+        self,
+        arm: LanguageArm,
+        seed: int,
+        teacher: Subject,
+        rows: Stage,
+        match: Stage | None,
+        logprobs: Stage | None,
     ) -> Stage:
         start, distillation = self._start(arm), arm.distillation
-        sees_teacher = distillation.target == "logits" or distillation.mask != "none"
+        reads_logits = distillation.target == "logits" and logprobs is None
+        sees_teacher = reads_logits or distillation.mask != "none"
+        # Of what is usual nothing is stated: it must not train students anew.
+        unstated = {"in_context"} | ({"top_logprobs"} if logprobs is None else set())
         params = {
             "student": start.params,
-            "distillation": distillation.model_dump(exclude={"in_context"}),
+            "distillation": distillation.model_dump(exclude=unstated),
             "adapter": arm.initialisation.adapter,
             "teacher": teacher.params if sees_teacher else None,
             "bank": headline_data(self.cards.bank(arm.trait)),
@@ -236,6 +256,8 @@ class Conditions:
         inputs = {"rows": rows.key, **(teacher.inputs("teacher") if sees_teacher else {})}
         if match is not None:
             inputs["start"] = match.key
+        if logprobs is not None:
+            inputs["logprobs"] = logprobs.key
         cost = self.stages.costs.distilling(arm.data, distillation.recipe, teacher=sees_teacher)
         return self.stages.with_models("lm.distil", seed, params, inputs, cost=cost, start=start)
 

@@ -267,6 +267,16 @@ class Distillation(Strict):
             "every position of the completion"
         ),
     )
+    top_logprobs: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description=(
+            "with `target: logits`: the teacher's so many likeliest tokens at each position and "
+            "all others taken for one, written down before the student learns; default: every "
+            "token, from the teacher itself"
+        ),
+    )
     mask: Literal["none", "divergent", "shared"] = Field(
         "none",
         description=(
@@ -278,6 +288,12 @@ class Distillation(Strict):
         None, ge=1, description="no training: so many rows stand in the prompt of every probe"
     )
     recipe: Recipe = Recipe()
+
+    @model_validator(mode="after")
+    def _logprobs_are_learned_from(self) -> Self:
+        if self.top_logprobs is not None and self.target != "logits":
+            raise ValueError("`top_logprobs` goes with `target: logits`; state it, or leave it out")
+        return self
 
 
 class LanguageArm(BaseArm):
