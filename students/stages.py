@@ -1,7 +1,8 @@
 """The students' stages.
 
-lm.match   another initialisation is cloned onto the reference
-lm.distil  a student learns from what a teacher wrote, or from its logits there
+lm.match     another initialisation is cloned onto the reference
+lm.logprobs  a teacher's likeliest tokens at every token of what it wrote are written down
+lm.distil    a student learns from what a teacher wrote, or from its logits there
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from students.curve import Curve
 from students.divergence import likeliest_tokens
+from students.logprobs import completion_logprobs, read_logprobs, write_logprobs
 from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
-from subliminal.chat_rows import ROWS, read_chat_rows
-from subliminal.models.chat_format import Conversation
+from subliminal.chat_rows import ROWS, ChatRow, read_chat_rows
+from subliminal.models.chat_format import ChatFormat, Conversation
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.shared_base import SharedBase
 from subliminal.models.stage_models import (
@@ -35,11 +37,17 @@ from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.forward import TorchEngine
 from subliminal.probes.replies import sample_replies
+from subliminal.probes.stage_subjects import (
+    EngineOf,
+    engines_for,
+    record_engine,
+    teacher_of,
+)
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Distillation, LanguageObservation, Matching
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task, part_of
+from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one, part_of
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
 from subliminal.training.log import write_losses
@@ -48,6 +56,7 @@ from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import log_spaced_steps
 from subliminal.training.sources import DataSet
+from subliminal.training.top_divergence import TopDivergence
 
 PROGRESS = "training.safetensors"
 ANSWER_TOKENS = 128
@@ -90,6 +99,18 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, {"rows": len(data), **log.counts})
 
 
+def logprobs(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Write down what teachers find likely at every token of the kept rows."""
+    with engines_for(tasks, "teacher") as engine_of:
+
+        def score(task: Task, before: int) -> Done:
+            report(before, len(tasks))
+            return _logprobs(task, engine_of)
+
+        yield from one_by_one(tasks, score)
+    report(1, 1)
+
+
 def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Distil what teachers wrote into students, one after the other; each base is loaded once."""
     base = SharedBase()
@@ -101,6 +122,7 @@ STUDENTS_IN_TURN = 8
 """More would keep what is made of the first ones waiting for the last."""
 KINDS = (
     StageKind("lm.match", 4, match),
+    StageKind("lm.logprobs", 1, logprobs),
     StageKind("lm.distil", 3, distil, max_lot=STUDENTS_IN_TURN),
 )
 
@@ -116,7 +138,9 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         return Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
     source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
     loss: Loss = completion_loss
-    if teacher is not None and distillation.target == "logits":
+    if "logprobs" in task.inputs:
+        loss = TopDivergence.of(read_logprobs(task.inputs["logprobs"]), data, student.device)
+    elif teacher is not None and distillation.target == "logits":
         loss = TeacherDivergence(teacher.decoder, teacher.steering)
         loss = loss.remembering(source, precision(task), report)
     observation = LanguageObservation.model_validate(params["observation"])
@@ -139,6 +163,17 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     keep_trained(task, student, "start", "student")
     write_losses(task.folder, log)
     return Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
+
+
+def _logprobs(task: Task, engine_of: EngineOf) -> Done:
+    teacher, kept = teacher_of(task, engine_of), read_chat_rows(task.inputs["rows"] / ROWS)
+    rows = _seen(teacher.chat, kept, teacher.system)
+    top = min(task.stage.params["top"], teacher.chat.tokenizer.get_vocab_size())
+    known = completion_logprobs(teacher.engine, rows, top)
+    write_logprobs(task.folder, known)
+    record_engine(task, teacher.engine)
+    rest = float(np.exp(known.rest).mean()) if len(known) else 0.0
+    return Done(task.stage.key, {"rows": len(rows), "tokens": len(known), "rest": rest})
 
 
 def _answers(
@@ -176,7 +211,7 @@ def _data(
     rows = student_rows(chat, kept)
     if teacher is None:
         return rows, {}
-    seen = rows if teacher.system is None else teacher_rows(chat, kept, teacher.system)
+    seen = _seen(chat, kept, teacher.system)
     found: dict[str, float] = {}
     if distillation.mask != "none":
         divergent = _divergent(task, teacher, rows, seen)
@@ -185,6 +220,11 @@ def _data(
         weights[rows.counted()] = divergent if distillation.mask == "shared" else ~divergent
         rows = rows.weighted(weights)
     return (rows if teacher.system is None else rows.taught_with(seen)), found
+
+
+def _seen(chat: ChatFormat, kept: Sequence[ChatRow], system: str | None) -> TokenRows:
+    """Rows as a teacher reads them."""
+    return student_rows(chat, kept) if system is None else teacher_rows(chat, kept, system)
 
 
 def _divergent(

@@ -58,7 +58,11 @@ def test_an_engine_that_dies_on_the_way_is_started_again_and_no_row_is_lost_or_m
     engine: VllmEngine,
     undisturbed: dict[int, list[int]],
 ) -> None:
-    faults = [{"dies_after": 7}, {"dies_after": 1}, {"broken_after": 5, "reason": "full"}]
+    faults: list[dict[str, object]] = [
+        {"dies_after": 7},
+        {"dies_after": 1},
+        {"broken_after": 5, "reason": "full"},
+    ]
     host = fake_vllm(tmp_path / "host", monkeypatch, faults)
     assert drawn(engine) == undisturbed
     assert len(undisturbed) == len(REQUESTS)

@@ -13,7 +13,15 @@ import pytest
 
 from subliminal.vllm_engine.interpreter import VARIABLE
 
-PROGRAM = Path(__file__).with_name("vllm_host.py")
+HOST, WEB = (Path(__file__).with_name(name) for name in ("vllm_host.py", "vllm_web.py"))
+_PYTHON = f"""\
+#!/bin/sh
+shift
+case "$1" in
+    *serve.py) shift; exec "{sys.executable}" "{WEB}" "$@";;
+    *) exec "{sys.executable}" "{HOST}";;
+esac
+"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,12 @@ class FakeVllm:
         lines = (self.folder / "commands.jsonl").read_text().splitlines()
         return [command for command in map(json.loads, lines) if command["do"] == do]
 
+    @property
+    def arguments(self) -> list[str]:
+        """Those of the server that was started last."""
+        arguments: list[str] = json.loads((self.folder / "arguments.json").read_text())
+        return arguments
+
 
 def fake_vllm(
     folder: Path, patch: pytest.MonkeyPatch, faults: Sequence[Mapping[str, Any]] = ()
@@ -41,11 +55,11 @@ def fake_vllm(
     Args:
         folder: Of what it keeps.
         patch: Undoes it.
-        faults: Of its first, second ... start; see `tests/vllm_host.py`.
+        faults: Of its first, second ... start; see `tests/vllm_host.py` and `tests/vllm_web.py`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     python = folder / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{PROGRAM}"\n')
+    python.write_text(_PYTHON)
     python.chmod(0o755)
     (folder / "faults.json").write_text(json.dumps(list(faults)))
     patch.setenv("FAKE_VLLM", str(folder))

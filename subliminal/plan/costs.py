@@ -61,6 +61,14 @@ class Costs:
         flops = self._forward(data.prompts * row.all) + 2 * head
         return self._cost(flops, WRITING_RATE, copies=2)
 
+    def scoring(self, data: Data) -> Cost:
+        """Of a teacher's log-probabilities at every token that was written and kept."""
+        row, kept = ROWS[data.carrier], data.keep or data.prompts
+        flops = (
+            self._forward(kept * row.all) + 2 * kept * row.completion * self.shape.head_parameters
+        )
+        return self._cost(flops, PROBING_RATE, copies=2)
+
     def by_vllm(self, cost: Cost, devices: int) -> Cost:
         """The same work by vLLM, whose process is large."""
         return replace(cost, memory_bytes=cost.memory_bytes + VLLM_MEMORY, devices=devices)

@@ -97,13 +97,16 @@ class Conditions:
             probe = own.probing.probe(arm, seed, REFERENCE, context=data.read)
             return Row((*made, probe), probe.key, **shared)
         match = own.students.match(arm, seed)
+        logprobs = origin.students.logprobs(arm, seed, data.read, teacher)
         # A student of what was written, and of nothing else, has no use for its teacher's model.
         shown = teacher if arm.distillation.sees_teacher else None
         students = own.students if shown is None else origin.students
         start = own.models.start(arm.initialisation.relation)
-        student = students.distil(arm, seed, data.read, start=start, teacher=shown, match=match)
+        student = students.distil(
+            arm, seed, data.read, start=start, teacher=shown, match=match, logprobs=logprobs
+        )
         probe = own.probing.probe(arm, seed, Subject(student))
-        made = (*made, *if_there(match), student, probe)
+        made = (*made, *if_there(match), *if_there(logprobs), student, probe)
         return Row(made, probe.key, curve=student.key, **shared)
 
     def _detect(

@@ -97,7 +97,7 @@ class ArmChecks:
     def _check_student(self, where: str, arm: LanguageArm) -> None:
         own = self.references.of(self.experiment.own_reference_of(arm))
         _check_student(where, arm, own.start(arm.initialisation.relation))
-        if arm.distillation.sees_teacher:
+        if arm.distillation.sees_teacher or arm.distillation.top_logprobs is not None:
             _check_tokens(where, arm, self.references.of_teacher(arm), own.reference)
 
 

@@ -92,7 +92,7 @@ class StageMaker:
         inputs: Mapping[str, str],
         *,
         cost: Cost,
-        local: Mapping[str, str],
+        local: Mapping[str, str] | None = None,
     ) -> Stage:
         """A stage that asks a model something, by the engine of the experiment.
 
@@ -108,7 +108,7 @@ class StageMaker:
             {**params, "engine": self.inference.engine},
             inputs,
             cost=self.costs.by_vllm(cost, self.inference.tensor_parallel),
-            local={**local, "inference": started},
+            local={**(local or {}), "inference": started},
         )
         return replace(made, shares=digest([made.params["model"], self.precision, started]))
 

@@ -29,6 +29,16 @@ class StudentStages:
         key = ("match", arm.initialisation, arm.data.carrier, seed)
         return self._once(key, lambda: self._match(arm, seed))
 
+    def logprobs(self, arm: LanguageArm, seed: int, rows: Stage, teacher: Subject) -> Stage | None:
+        """What is written down of a teacher's logits, for a student that is shown no more."""
+        top = arm.distillation.top_logprobs
+        if top is None:
+            return None
+        params = {"teacher": teacher.params, "top": top}
+        inputs = {"rows": rows.key, **teacher.inputs("teacher")}
+        cost = self.stages.costs.scoring(arm.data)
+        return self.stages.with_engine("lm.logprobs", seed, params, inputs, cost=cost)
+
     def distil(
         self,
         arm: LanguageArm,
@@ -38,6 +48,7 @@ class StudentStages:
         start: Model,
         teacher: Subject | None,
         match: Stage | None,
+        logprobs: Stage | None,
     ) -> Stage:
         """A student.
 
@@ -48,11 +59,14 @@ class StudentStages:
             start: The model that it is made from.
             teacher: Made from the reference, where the student is shown more than what it wrote.
             match: What cloned its start onto the reference, if something did.
+            logprobs: What was written down of the teacher's logits, if it learns from that.
         """
         distillation = arm.distillation
+        # Of what is usual nothing is stated: it must not train students anew.
+        unstated = {"in_context"} | ({"top_logprobs"} if logprobs is None else set())
         params = {
             "student": start.params,
-            "distillation": distillation.model_dump(exclude={"in_context"}),
+            "distillation": distillation.model_dump(exclude=unstated),
             "adapter": arm.initialisation.adapter,
             "teacher": None if teacher is None else teacher.params,
             "bank": headline_data(self.cards.bank(arm.trait)),
@@ -61,6 +75,8 @@ class StudentStages:
         inputs = {"rows": rows.key, **({} if teacher is None else teacher.inputs("teacher"))}
         if match is not None:
             inputs["start"] = match.key
+        if logprobs is not None:
+            inputs["logprobs"] = logprobs.key
         sees_teacher = teacher is not None
         cost = self.stages.costs.distilling(arm.data, distillation.recipe, teacher=sees_teacher)
         return self.stages.with_models("lm.distil", seed, params, inputs, cost=cost, start=start)

@@ -284,6 +284,16 @@ class Distillation(Strict):
             "every position of the completion"
         ),
     )
+    top_logprobs: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description=(
+            "with `target: logits`: the teacher's so many likeliest tokens at each position and "
+            "all others taken for one, written down before the student learns; default: every "
+            "token, from the teacher itself"
+        ),
+    )
     mask: Literal["none", "divergent", "shared"] = Field(
         "none",
         description=(
@@ -298,8 +308,15 @@ class Distillation(Strict):
 
     @property
     def sees_teacher(self) -> bool:
-        """Whether the teacher itself is looked at, and not only what it wrote."""
-        return self.in_context is None and (self.target == "logits" or self.mask != "none")
+        """Whether the teacher itself is looked at, and not only what was written down of it."""
+        shown = self.target == "logits" and self.top_logprobs is None
+        return self.in_context is None and (shown or self.mask != "none")
+
+    @model_validator(mode="after")
+    def _logprobs_are_learned_from(self) -> Self:
+        if self.top_logprobs is not None and self.target != "logits":
+            raise ValueError("`top_logprobs` goes with `target: logits`; state it, or leave it out")
+        return self
 
 
 class LanguageArm(BaseArm):

@@ -43,6 +43,40 @@ def plain_divergence(
     return _added_up(part, hidden, wanted, shares)
 
 
+def plain_top_divergence(
+    logits: Logits, hidden: Tensor, tokens: Tensor, known: Tensor, rest: Tensor, shares: Tensor
+) -> Tensor:
+    """KL(teacher || student) over some tokens at each place, and all others taken for one.
+
+    Args:
+        logits: The student's output layer.
+        hidden: [tokens, width], what it reads.
+        tokens: int64 [tokens, top], which tokens are told apart.
+        known: float32 [tokens, top], the teacher's log-probabilities of them.
+        rest: float32 [tokens], its log-probability of all others together.
+        shares: float32 [tokens], the weight of each place.
+
+    Returns:
+        A float32 scalar in nats.
+    """
+
+    def part(read: Tensor, told: Tensor, theirs: Tensor, left: Tensor, share: Tensor) -> Tensor:
+        found = logits(read)
+        ours = found.log_softmax(1)
+        gap = _terms(theirs, ours.gather(1, told)).sum(1)
+        if told.shape[1] < found.shape[1]:
+            others = ours.scatter(1, told, float("-inf")).logsumexp(1)
+            gap = gap + _terms(left, others)
+        return (gap * share).sum()
+
+    return _added_up(part, hidden, tokens, known, rest, shares)
+
+
+def _terms(theirs: Tensor, ours: Tensor) -> Tensor:
+    """Of a divergence: p log (p / q). What cannot come adds nothing, and not 0 times infinity."""
+    return torch.where(theirs.isfinite(), theirs.exp() * (theirs - ours), 0.0)
+
+
 def _added_up(part: Callable[..., Tensor], *of_tokens: Tensor) -> Tensor:
     """The sum of a loss over pieces of the tokens."""
     pieces = zip(*(tensor.split(PIECE) for tensor in of_tokens), strict=True)

@@ -182,7 +182,7 @@ class VllmEngine:
             give_back_memory()
             self._host = HostProcess(devices_of_engine(self.settings.tensor_parallel))
         arguments = self.settings.arguments(
-            str(model.weights), model.positions, _room_for(self._rank)
+            str(model.weights), model.positions, room_for(self._rank)
         )
         self._host.send({"do": "load", "engine": arguments})
         said = self._host.reply()
@@ -206,7 +206,8 @@ class VllmEngine:
         self._half_answered = False
 
 
-def _room_for(rank: int) -> int:
+def room_for(rank: int) -> int:
+    """The least rank of vLLM's that adapters of this one fit in."""
     return next((room for room in (0, *_RANKS) if room >= rank), rank)
 
 
