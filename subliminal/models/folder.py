@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -73,18 +74,40 @@ def shape_of(folder: Path) -> Architecture:
 def fingerprint(folder: Path) -> str:
     """Digest of all that decides what a model computes from a text.
 
+    A process reads files again only where their size or time tells that they have changed: those of
+    a large model take longer to read than many a stage.
+
     Raises:
         UserError: The folder cannot be read.
     """
-    found = hashlib.sha256()
     try:
-        for path in sorted(folder.iterdir()):
-            if path.name in (CONFIG, INDEX, *TOKENIZER_FILES) or path.suffix == ".safetensors":
-                found.update(path.name.encode())
-                with path.open("rb") as file:
-                    found.update(hashlib.file_digest(file, "sha256").digest())
+        paths = [path for path in sorted(folder.iterdir()) if _decides(path.name)]
+        return _digest(tuple(_version(path) for path in paths))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error}); copy the model anew") from None
+
+
+_Version = tuple[Path, int, int, int]
+"""A file as it is now: its path, number, size and time of change in nanoseconds."""
+
+
+def _decides(name: str) -> bool:
+    """Whether a file of this name is part of what a model computes."""
+    return name in (CONFIG, INDEX, *TOKENIZER_FILES) or name.endswith(".safetensors")
+
+
+def _version(path: Path) -> _Version:
+    found = path.stat()
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _digest(files: tuple[_Version, ...]) -> str:
+    found = hashlib.sha256()
+    for path, *_ in files:
+        found.update(path.name.encode())
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
     return found.hexdigest()[:32]
 
 

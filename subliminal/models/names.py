@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -29,13 +29,35 @@ def find_model(name: str) -> Path:
     Raises:
         UserError: There is no such model, or it cannot be had.
     """
+    return _find(name, ("*.json", "*.safetensors", "*.jinja"))
+
+
+def find_config(name: str) -> Path:
+    """A folder with the `config.json` of a model: its weights need not be there.
+
+    Args:
+        name: As :func:`find_model` takes it.
+
+    Raises:
+        UserError: There is no such model, or it cannot be had.
+    """
+    return _find(name, ("config.json",))
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """The repository that a name on the hub means, and the revision if it states one."""
+    repository, _, revision = name.partition("@")
+    return repository, revision or None
+
+
+def _find(name: str, files_wanted: Sequence[str]) -> Path:
     if name in shipped_models():
         return Path(str(SHIPPED / name))
     folder = _folder(name)
     if folder is not None:
         return folder
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name)
+        return _from_hub(name, files_wanted)
     known = ", ".join(shipped_models())
     raise UserError(
         f"model {name!r}: no such folder, nor a pocket model ({known}); name one of these, a model "
@@ -57,7 +79,7 @@ def _folder(name: str) -> Path | None:
     return folder.resolve() if name and folder.is_dir() else None
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, files_wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -66,13 +88,13 @@ def _from_hub(name: str) -> Path:
         RevisionNotFoundError,
     )
 
-    repository, _, revision = name.partition("@")
+    repository, revision = split_revision(name)
     try:
         return Path(
             snapshot_download(
                 repository,
-                revision=revision or None,
-                allow_patterns=["*.json", "*.safetensors", "*.jinja"],
+                revision=revision,
+                allow_patterns=list(files_wanted),
             )
         )
     except GatedRepoError:

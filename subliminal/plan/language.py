@@ -18,7 +18,7 @@ from subliminal.machine import Precision
 from subliminal.plan.cards import Cards
 from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import ArmChecks, check_probing
-from subliminal.plan.models import Model, Models
+from subliminal.plan.models import FindModel, Model, Models
 from subliminal.plan.once import Once
 from subliminal.plan.parts import REFERENCE, DataStages, Subject, if_there
 from subliminal.plan.probing_stages import ProbingStages, implants_trait
@@ -40,14 +40,14 @@ from teachers.trait import Disposition, Trait, trait_data
 KINDS = LANGUAGE_KINDS
 
 
-def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
+def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindModel) -> LaidOut:
     """The stages behind every arm and seed.
 
     Raises:
         UserError: A model, card, bank or rule is missing or at fault, or does not fit an arm.
     """
     experiment = experiment.model_copy(update={"precision": precision})
-    models, cards = Models(experiment), Cards()
+    models, cards = Models(experiment, find), Cards()
     check_probing(experiment.probing)
     checks = ArmChecks(experiment.probing, models, cards)
     for name, arm in experiment.arms.items():
@@ -185,7 +185,8 @@ class Conditions:
         if tasks is not None:
             # What they are counts, not where they lie.
             params["tasks"], local["tasks"] = tasks.fingerprint, str(arm.data.source)
-        inputs, cost = teacher.inputs("teacher"), self.stages.costs.writing(arm.data)
+        inputs = teacher.inputs("teacher")
+        cost = self.stages.costs.writing(arm.data, told=teacher.system is not None)
         written = self.stages.with_models("lm.write", seed, params, inputs, cost=cost, local=local)
         return written if gate is None else replace(written, after=(gate.key,))
 
@@ -233,7 +234,13 @@ class Conditions:
         inputs = {"rows": rows.key, **(teacher.inputs("teacher") if sees_teacher else {})}
         if match is not None:
             inputs["start"] = match.key
-        cost = self.stages.costs.distilling(arm.data, distillation.recipe, teacher=sees_teacher)
+        cost = self.stages.costs.distilling(
+            arm.data,
+            distillation.recipe,
+            self.cards.bank(arm.trait),
+            teacher=sees_teacher,
+            observations=self.experiment.observation.points,
+        )
         return self.stages.with_models("lm.distil", seed, params, inputs, cost=cost, start=start)
 
     def _start(self, arm: LanguageArm) -> Model:

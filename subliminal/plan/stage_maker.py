@@ -12,10 +12,11 @@ import filters.stages
 import students.stages
 import subliminal.probes.stages
 import teachers.stages
+from subliminal.cost import Cost
 from subliminal.machine import Precision
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
-from subliminal.stage import Cost, Stage, StageKind
+from subliminal.stage import Stage, StageKind
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -38,7 +39,7 @@ class StageMaker:
     @cached_property
     def costs(self) -> Costs:
         """Of stages that work with its models."""
-        return Costs(self.models.reference.shape)
+        return Costs(self.models.reference.shape, self.precision)
 
     def with_models(
         self,
