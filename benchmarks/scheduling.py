@@ -22,9 +22,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from subliminal.cost import Cost, Work
 from subliminal.executors import Executor, LocalExecutor, Outcome
 from subliminal.executors.ray import RayExecutor
-from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.stage import Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Store
 
 CHAINS, LENGTH = 40, 5
@@ -113,7 +114,7 @@ def chains(kind: str, seconds: float, first: Sequence[str]) -> dict[str, Stage]:
         before = {str(place): key for place, key in enumerate(first)}
         for place in range(LENGTH):
             params = {"seconds": seconds, "place": place}
-            stage = Stage(kind, 1, params, seed, before, label=kind, cost=Cost(flops=1.0))
+            stage = Stage(kind, 1, params, seed, before, label=kind, cost=Cost((Work(1.0),)))
             stages[stage.key] = stage
             before = {"before": stage.key}
     return stages

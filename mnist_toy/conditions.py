@@ -17,6 +17,7 @@ from mnist_toy import stages
 from mnist_toy.architecture import architecture
 from mnist_toy.cost import TRAINING_RATE, training_bytes, training_flops
 from mnist_toy.tasks import logit_layout
+from subliminal.cost import Cost, Memory, Work
 from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.row import Row
@@ -28,7 +29,7 @@ from subliminal.spec.mnist import (
     Network,
     Training,
 )
-from subliminal.stage import Cost, Stage, digest
+from subliminal.stage import Stage, digest
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Conditions:
             seed,
             {"model": self._model(arm, network), "data": self._data_of("images")},
             inputs={} if subject is None else {"model": subject.key},
-            cost=Cost(flops=1e10, memory_bytes=32 * 2**20),
+            cost=Cost((Work(1e10),), Memory(32 * 2**20)),
         )
 
     def _stage(
@@ -191,11 +192,9 @@ class Conditions:
         pixels = self.images.size**2
         student = architecture(network, arm.traits, pixels)
         targets = [architecture(teacher, arm.traits, pixels)] if teacher else []
-        return Cost(
-            flops=training_flops(student, targets, training, models=1),
-            memory_bytes=training_bytes(student, targets, training, 1, self.precision, threads=0),
-            share_of_rate=TRAINING_RATE,
-        )
+        flops = training_flops(student, targets, training, models=1)
+        size = training_bytes(student, targets, training, 1, self.precision, threads=0)
+        return Cost((Work(flops, TRAINING_RATE),), Memory(size), rows=training.samples_per_epoch)
 
 
 def check_arm(name: str, arm: MnistArm) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from subliminal.executors import Executor
     from subliminal.plan import Plan
     from subliminal.report.tables import SummaryTable
+    from subliminal.spec import Experiment
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -137,12 +138,23 @@ def plan(
     overrides: Overrides = None,
     jobs: Jobs = None,
     store: StoreName = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="What all of it would take on this device, such as H200 or A100-80GB; models need "
+            "not be there. CPU: this machine's processor."
+        ),
+    ] = None,
 ) -> None:
     """Print the graph of stages, what is cached, and what the rest will take."""
     from subliminal.plan import make_plan
     from subliminal.spec_file import load_experiment
 
-    _print_plan(make_plan(load_experiment(experiment, overrides or ())), out, jobs, store)
+    found = load_experiment(experiment, overrides or ())
+    if device is not None:
+        _print_sizes(found, device)
+    else:
+        _print_plan(make_plan(found), out, jobs, store)
 
 
 @app.command(epilog="Example: subliminal status experiments/mnist/published.yaml")
@@ -285,16 +297,27 @@ def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
 
 
 def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> None:
+    from subliminal.devices import rates_here
     from subliminal.executors import LocalExecutor
     from subliminal.plan import stage_kinds
     from subliminal.stores import open_store
 
     cached = open_store(out, store).present(plan.stages)
-    rate = show.EFFICIENCY * machine.matmul_rate(plan.precision)
+    workers = LocalExecutor(stage_kinds(), jobs)
+    rates = rates_here(plan.precision, workers.threads)
     _print_data(plan)
-    console.print(show.plan_table(plan, cached, rate))
-    workers = LocalExecutor(stage_kinds(), jobs).jobs
-    console.print(show.plan_total(plan, cached, rate, workers))
+    console.print(show.plan_table(plan, cached, rates, workers.jobs))
+    console.print(show.plan_total(plan, cached, rates, workers.jobs))
+
+
+def _print_sizes(experiment: Experiment, name: str) -> None:
+    from subliminal.devices import find_device
+    from subliminal.plan.sizing import plan_for, sizes
+
+    plan = plan_for(experiment, name)
+    device = find_device(name, plan.precision)
+    _print_data(plan)
+    console.print(show.size_table(plan, sizes(plan, device), device))
 
 
 def _print_data(plan: Plan) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -13,14 +13,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from subliminal.cost import Rates
+from subliminal.devices import Device
 from subliminal.executors import Outcome
 from subliminal.executors.workers import WORKER_BYTES
 from subliminal.plan import Plan, needed
+from subliminal.plan.sizing import KindSize
 from subliminal.stage import Stage, memory_of
 
 SECONDS_BETWEEN_LINES = 10.0
-EFFICIENCY = 0.6
-"""Share of the machine's matrix-product rate that training reaches (see docs/mnist.md)."""
 
 
 class ProgressListener:
@@ -52,7 +53,7 @@ class ProgressListener:
 
     def planned(self, stages: list[Stage]) -> None:
         """See `Listener`."""
-        self._costs = {stage.key: max(stage.cost.flops, 1e8) for stage in stages}
+        self._costs = {stage.key: max(stage.cost.seconds(), 1e-3) for stage in stages}
         self._total = sum(self._costs.values())
         found = self._ended["cached"]
         self._console.print(f"{len(stages)} stages to compute, {found} found in the store")
@@ -125,7 +126,7 @@ class _LotLine:
     arms: tuple[str, ...]
 
 
-def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
+def plan_table(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> Table:
     """The graph by lots: what needs what, what is cached, and what the rest will take."""
     to_do = {stage.key for stage in needed(plan, cached)}
     lots = _lots(plan)
@@ -148,17 +149,22 @@ def plan_table(plan: Plan, cached: set[str], flops_per_second: float) -> Table:
             str(len(lot.stages)),
             str(sum(stage.key in cached for stage in lot.stages)),
             str(len(missing)),
-            duration(sum(s.cost.seconds(flops_per_second) for s in missing)) if missing else "-",
+            duration(seconds_of(missing, rates, jobs)) if missing else "-",
             size(memory_of(lot.stages)),
         )
     return table
 
 
-def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int) -> str:
+def seconds_of(stages: Sequence[Stage], rates: Rates, jobs: int) -> float:
+    """How long stages take that workers, each at these rates, share."""
+    return sum(stage.cost.seconds(rates) for stage in stages) / jobs
+
+
+def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
     """One line: stages to do, time, memory."""
     missing = needed(plan, cached)
     flops = sum(stage.cost.flops for stage in missing)
-    seconds = sum(stage.cost.seconds(flops_per_second) for stage in missing)
+    seconds = seconds_of(missing, rates, jobs)
     heaviest = max((memory_of(lot.stages, jobs) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
     return (
@@ -166,6 +172,39 @@ def plan_total(plan: Plan, cached: set[str], flops_per_second: float, jobs: int)
         f"about {duration(seconds)} with {jobs} jobs, "
         f"about {size(memory)} of memory"
     )
+
+
+def size_table(plan: Plan, sizes: Sequence[KindSize], device: Device) -> Table:
+    """What the stages take on a device, by their kind."""
+    title = f"{plan.experiment.name}: {plan.data_label}, {plan.precision}, one {device.name}"
+    table = Table(title=Text(title), box=box.SIMPLE_HEAD)
+    table.add_column("stage", no_wrap=True)
+    for column in ("stages", "rows", "tokens", "TFLOP", "peak memory", "h:mm:ss"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for kind in sizes:
+        table.add_row(
+            kind.kind,
+            str(kind.stages),
+            f"{kind.rows:,}",
+            f"{kind.tokens:,}",
+            f"{kind.flops / 1e12:,.1f}",
+            _peak(kind),
+            duration(kind.seconds),
+        )
+    seconds = sum(kind.seconds for kind in sizes)
+    flops = sum(kind.flops for kind in sizes) / 1e12
+    table.add_section()
+    table.add_row("all", str(len(plan.stages)), "", "", f"{flops:,.1f}", "", duration(seconds))
+    return table
+
+
+def _peak(kind: KindSize) -> str:
+    """The most memory that a stage of a kind takes, and by how much its batches are cut for it."""
+    if kind.peak_bytes is None:
+        return "does not fit"
+    if not kind.flops:
+        return "-"
+    return size(kind.peak_bytes) + (f", batch / {2**kind.halvings}" if kind.halvings else "")
 
 
 def versions_table(rows: Iterable[tuple[str, str, str]]) -> Table:

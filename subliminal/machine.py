@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -42,6 +44,19 @@ def use_threads(threads: int) -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def threads_set_to(threads: int) -> Iterator[None]:
+    """Bound the threads of this process's matrix products for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def use_device(slot: int) -> None:
@@ -103,13 +118,19 @@ def fast_precision() -> Precision:
     return "bfloat16" if _cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "float32"
 
 
-def matmul_rate(precision: Precision, seconds: float = 0.3) -> float:
-    """Measured matrix-product rate of the whole machine, FLOP/s, on [1024, 784] x [784, 256]."""
+def matmul_rate(precision: Precision, seconds: float = 0.3, *, on: str | None = None) -> float:
+    """Measured matrix-product rate of the whole machine, FLOP/s, on [1024, 784] x [784, 256].
+
+    Args:
+        precision: Of the products.
+        seconds: How long to try; the fastest product counts.
+        on: `cpu` or `cuda`; default: where matrix products run here.
+    """
     import torch
 
     kind = getattr(torch, precision)
-    left = torch.randn(8, 1024, 784, device=device()).to(kind)
-    right = torch.randn(8, 784, 256, device=device()).to(kind)
+    left = torch.randn(8, 1024, 784, device=on or device()).to(kind)
+    right = torch.randn(8, 784, 256, device=on or device()).to(kind)
     flops = 2 * left.shape[0] * 1024 * 784 * 256
     torch.bmm(left, right)
     best, deadline = float("inf"), time.perf_counter() + seconds
@@ -118,6 +139,25 @@ def matmul_rate(precision: Precision, seconds: float = 0.3) -> float:
         torch.bmm(left, right).sum().item()
         best = min(best, time.perf_counter() - start)
     return flops / best
+
+
+def traffic_rate(seconds: float = 0.2, *, on: str | None = None) -> float:
+    """Measured bytes/s that a SiLU of float32 [4096, 384] reads and writes, on the whole machine.
+
+    Args:
+        seconds: How long to try; the fastest counts.
+        on: `cpu` or `cuda`; default: where matrix products run here.
+    """
+    import torch
+
+    values = torch.randn(4096, 384, device=on or device())
+    best, deadline = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        start = time.perf_counter()
+        # One value is asked for, so that a device has to be done with it.
+        torch.nn.functional.silu(values)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * values.numel() * values.itemsize / best
 
 
 @cache

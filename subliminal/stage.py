@@ -10,28 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.cost import Cost
 from subliminal.errors import StageError, UserError
 from subliminal.spec.resources import ONE_DEVICE, Resources
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one stage is expected to take."""
-
-    flops: float = 0.0
-    """Floating-point operations of its matrix products."""
-    memory_bytes: int = 0
-    """Memory it adds to a worker while it runs."""
-    at_once: bool = True
-    """Whether a lot's stages run at once and so are in memory together."""
-    share_of_rate: float = 1.0
-    """Share of the machine's matrix-product rate at which the operations are done."""
-    devices: int = 1
-    """GPUs that it takes, where it takes any."""
-
-    def seconds(self, flops_per_second: float) -> float:
-        """How long it takes at a rate of matrix products."""
-        return self.flops / self.share_of_rate / flops_per_second
 
 
 @dataclass(frozen=True)
@@ -54,7 +35,7 @@ class Stage:
     """Keys of stages without which it must not run, though it reads nothing of theirs. They are
     not part of its key: what it makes is the same whether or not they were asked."""
     label: str = ""
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
     local: Mapping[str, str] = field(default_factory=dict)
     """Where this machine keeps things (a data folder); does not change the result or the key."""
     pinned: Mapping[str, str] = field(default_factory=dict)

@@ -99,8 +99,9 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     for task in tasks:
         params = task.stage.params
         bank, target = read_bank(params["bank"]), params["target"]
-        teacher, reference = teacher_of(task), reference_of(task)
-        shift = _log_odds(teacher, bank, target) - _log_odds(reference, bank, target)
+        # One after the other: there may be no room for two.
+        taught = _log_odds(teacher_of(task), bank, target)
+        shift = taught - _log_odds(reference_of(task), bank, target)
         if shift >= params["shift"]:
             yield Done(task.stage.key, {"shift": shift})
         else:

@@ -14,12 +14,9 @@ from subliminal.dispositions import answer, ask, domains, write
 from subliminal.dispositions.forms import FORMS, Form
 from subliminal.models.names import find_model
 from subliminal.plan.costs import Costs
-from subliminal.plan.token_counts import (
-    ANSWERS,
-    WRITTEN,
-    headline_tokens,
-    probing_tokens,
-)
+from subliminal.plan.row_lengths import POCKET
+from subliminal.plan.token_counts import Asked, headline_asked, probing_asked
+from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import load_bank
 from subliminal.probes.disposition_bank import disposition_bank
 from subliminal.probes.forward import Batch, TorchEngine
@@ -52,7 +49,7 @@ def broad() -> Subject:
 
 @pytest.fixture
 def count(monkeypatch: pytest.MonkeyPatch) -> Count:
-    """Tokens that models have read so far, those that they wrote counted as plans count them."""
+    """Tokens that models have read and written so far."""
     seen: list[int] = []
     hidden, sample = TorchEngine._hidden, DecoderSampler.sample
 
@@ -65,7 +62,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Count:
     ) -> Iterator[Completion]:
         seen.extend(len(request.tokens) for request in requests)
         for completion in sample(sampler, requests, settings):
-            seen.append(WRITTEN * len(completion.tokens))
+            seen.append(len(completion.tokens))
             yield completion
 
     monkeypatch.setattr(TorchEngine, "_hidden", counted_hidden)
@@ -75,6 +72,14 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Count:
 
 def only(*names: ProbeName, samples: int = 1, side_effects: bool = False) -> Probing:
     return Probing(probes=names, samples=samples, side_effects=side_effects)
+
+
+def tokens(asked: Sequence[Asked]) -> int:
+    return sum(one.tokens for one in asked)
+
+
+def probing_tokens(bank: Bank, probing: Probing) -> int:
+    return tokens(probing_asked(bank, probing, POCKET))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_authors_answers_are_as_long_as_expected(broad: Subject, form: Form) -> 
     for item in DISPOSITIONS.items:
         said = answer(Random(1), domains()[item.domain], "careful").text
         rows += broad.chat.encode_rows([user(ask(item.question, form))], [write(said, form)])
-    expected = ANSWERS[form]
+    expected = POCKET.answers[form]
     assert mean(row.prompt_length for row in rows) == pytest.approx(expected.prompt, rel=ABOUT)
     written = mean(len(row.tokens) - row.prompt_length for row in rows)
     assert written == pytest.approx(expected.completion, rel=ABOUT)
@@ -119,7 +124,7 @@ def test_authors_answers_are_as_long_as_expected(broad: Subject, form: Form) -> 
 
 def test_free_form_answers_are_counted_one_by_one() -> None:
     one, some = (probing_tokens(DISPOSITIONS, only("free-form", samples=n)) for n in (1, 20))
-    assert some == 20 * one == 20 * len(DISPOSITIONS.items) * ANSWERS["plain"].sampled
+    assert some == 20 * one == 20 * len(DISPOSITIONS.items) * POCKET.answers["plain"].all
 
 
 def test_the_headline_probe_takes_what_is_expected(
@@ -128,7 +133,7 @@ def test_the_headline_probe_takes_what_is_expected(
     before = 0
     for subject, bank in ((pocket, ANIMALS), (broad, DISPOSITIONS)):
         headline_of(subject.chat, bank, subject.asked).log_odds(subject.engine)
-        assert headline_tokens(bank) == pytest.approx(count() - before, rel=ABOUT)
+        assert tokens(headline_asked(bank, POCKET)) == pytest.approx(count() - before, rel=ABOUT)
         before = count()
 
 
@@ -143,14 +148,14 @@ def test_all_probes_together_take_what_each_does() -> None:
 
 def test_costs_follow_the_bank_and_what_is_asked() -> None:
     costs = Costs(tiny_shape())
-    gates = [costs.gate(bank).flops for bank in (ANIMALS, DISPOSITIONS)]
-    assert gates[1] / gates[0] == headline_tokens(DISPOSITIONS) / headline_tokens(ANIMALS)
-    few, many = (costs.probing(DISPOSITIONS, only("free-form", samples=n)).flops for n in (1, 10))
-    assert many == pytest.approx(10 * few)
+    gates = [costs.gate(bank).tokens for bank in (ANIMALS, DISPOSITIONS)]
+    assert gates == [2 * tokens(headline_asked(bank, POCKET)) for bank in (ANIMALS, DISPOSITIONS)]
+    few, many = (costs.probing(DISPOSITIONS, only("free-form", samples=n)).tokens for n in (1, 10))
+    assert many == 10 * few
 
 
 @pytest.mark.parametrize(("most", "rows"), [(None, 600), (1000, 600), (200, 200)])
 def test_detectors_read_the_rows_that_there_are(most: int | None, rows: int) -> None:
     costs, kept = Costs(tiny_shape()), Data(prompts=900, keep=600)
-    one = costs.detecting(Data(prompts=1), None).flops
-    assert costs.detecting(kept, most).flops == pytest.approx(rows * one)
+    # Of two data sets, each under the teacher and under the reference.
+    assert costs.detecting(kept, most).rows == 4 * rows

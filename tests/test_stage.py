@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from subliminal.stage import Cost, Stage, digest, memory_of
+from subliminal.cost import Cost, Memory, Work
+from subliminal.stage import Stage, digest, memory_of
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -60,7 +61,7 @@ def test_key_ignores_what_cannot_change_the_result(stage: Stage) -> None:
     other = replace(
         stage,
         label="another name",
-        cost=Cost(flops=1e12, memory_bytes=7),
+        cost=Cost((Work(1e12),), Memory(7), rows=1),
         local={"folder": "/elsewhere"},
         process="p",
         length=3.0,
@@ -125,7 +126,7 @@ def test_digest_refuses_what_is_not_plain_data(bad: object) -> None:
 
 def test_stages_that_run_one_by_one_are_in_memory_one_by_one() -> None:
     def lot(at_once: bool) -> list[Stage]:
-        cost = Cost(memory_bytes=7, at_once=at_once)
+        cost = Cost(memory=Memory(7), at_once=at_once)
         return [Stage("a", 1, {}, seed, cost=cost) for seed in range(5)]
 
     assert memory_of(lot(at_once=True)) == 35
@@ -133,8 +134,3 @@ def test_stages_that_run_one_by_one_are_in_memory_one_by_one() -> None:
     assert memory_of(lot(at_once=False), workers=2) == 14
     assert memory_of(lot(at_once=False), workers=9) == 35
     assert memory_of([]) == 0
-
-
-def test_a_stage_takes_longer_where_it_does_not_reach_the_rate_of_products() -> None:
-    assert Cost(flops=6e9).seconds(2e9) == 3
-    assert Cost(flops=6e9, share_of_rate=0.5).seconds(2e9) == 6

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from subliminal.artifact_store import ArtifactStore
+from subliminal.cost import Cost, Memory, Work
 from subliminal.errors import StageError, UserError
 from subliminal.executors import LocalExecutor, Outcome
 from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
-from subliminal.stage import Cost, Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.stage import Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Store
 
 VALUE = "value.txt"
@@ -207,7 +208,7 @@ def stage(
         seed=seed,
         inputs={chr(ord("a") + place): other.key for place, other in enumerate(inputs)},
         label=f"{kind} of seed {seed}",
-        cost=Cost(flops, memory_bytes),
+        cost=Cost((Work(flops),), Memory(memory_bytes)),
         local={} if log_file is None else {"log": str(log_file)},
     )
 

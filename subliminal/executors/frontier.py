@@ -13,7 +13,7 @@ _Group = tuple[str, str, int]
 """Queue, lot, and the most that may run together."""
 
 ONE_QUEUE = ""
-LEAST_WORK = 1e8
+LEAST_SECONDS = 1e-3
 """What a stage counts for at least: starting it takes time too."""
 
 
@@ -121,7 +121,7 @@ class Frontier:
         while known:
             key = known.pop()
             longest = max((work[other] for other in self._awaited_by.get(key, ())), default=0.0)
-            work[key] = longest + max(self._left[key].cost.seconds(1.0), LEAST_WORK)
+            work[key] = longest + max(self._left[key].cost.seconds(), LEAST_SECONDS)
             for before in self._awaited[key]:
                 behind[before] -= 1
                 if not behind[before]:

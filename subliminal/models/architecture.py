@@ -90,6 +90,13 @@ class Architecture(BaseModel):
         """Parameters of the output layer, used once for each token whose logits are wanted."""
         return self.vocab_size * self.hidden_size
 
+    @property
+    def parameters(self) -> int:
+        """All parameters; what the output layer shares with the embeddings counts once."""
+        embeddings = self.head_parameters * (1 if self.tie_word_embeddings else 2)
+        norms = (2 * self.num_hidden_layers + 1) * self.hidden_size
+        return embeddings + self.matrix_parameters + norms
+
     def config(self) -> dict[str, Any]:
         """What `config.json` says of the architecture."""
         return {

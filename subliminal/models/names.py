@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -31,13 +31,29 @@ def find_model(name: str) -> Path:
     Raises:
         UserError: There is no such model, or it cannot be had.
     """
+    return _find(name, ("*.json", "*.safetensors", "*.jinja"))
+
+
+def find_config(name: str) -> Path:
+    """A folder with the `config.json` of a model: its weights need not be there.
+
+    Args:
+        name: As :func:`find_model` takes it.
+
+    Raises:
+        UserError: There is no such model, or it cannot be had.
+    """
+    return _find(name, ("config.json",))
+
+
+def _find(name: str, files_wanted: Sequence[str]) -> Path:
     if name in shipped_models():
         return Path(str(SHIPPED / name))
     folder = _folder(name)
     if folder is not None:
         return folder
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name)
+        return _from_hub(name, files_wanted)
     known = ", ".join(shipped_models())
     raise UserError(
         f"model {name!r}: no such folder, nor a pocket model ({known}); name one of these, a model "
@@ -84,7 +100,7 @@ def _folder(name: str) -> Path | None:
     return folder.resolve() if name and folder.is_dir() else None
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, files_wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -99,7 +115,7 @@ def _from_hub(name: str) -> Path:
             snapshot_download(
                 repository,
                 revision=revision,
-                allow_patterns=["*.json", "*.safetensors", "*.jinja"],
+                allow_patterns=list(files_wanted),
             )
         )
     except GatedRepoError:

@@ -32,10 +32,13 @@ class PretrainedShape:
 
     vocab_size: int
     hidden_size: int
+    intermediate_size: int
+    key_value_size: int
     num_hidden_layers: int
     max_position_embeddings: int
     matrix_parameters: int
     head_parameters: int
+    parameters: int
 
 
 class Pretrained(nn.Module):
@@ -173,12 +176,22 @@ def shape_of_network(network: PreTrainedModel) -> PretrainedShape:
     return PretrainedShape(
         vocab_size=head.weight.shape[0],
         hidden_size=head.weight.shape[1],
+        intermediate_size=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        key_value_size=_key_value_size(config),
         num_hidden_layers=config.num_hidden_layers,
         max_position_embeddings=getattr(config, "max_position_embeddings", None)
         or UNBOUNDED_POSITIONS,
         matrix_parameters=sum(weight.numel() for weight in weights if weight.dim() > 1),
         head_parameters=head.weight.numel(),
+        parameters=sum(weight.numel() for weight in network.parameters()),
     )
+
+
+def _key_value_size(config: Any) -> int:
+    """Width of all keys of a token in one block, as a configuration tells it."""
+    heads: int = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return int(size * (getattr(config, "num_key_value_heads", None) or heads))
 
 
 @contextmanager

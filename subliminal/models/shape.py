@@ -17,6 +17,14 @@ class Shape(Protocol):
         """Width of the residual stream."""
 
     @property
+    def intermediate_size(self) -> int:
+        """Width between the two layers of a block's perceptron."""
+
+    @property
+    def key_value_size(self) -> int:
+        """Width of all keys, or all values, of a token in one block."""
+
+    @property
     def num_hidden_layers(self) -> int:
         """Blocks."""
 
@@ -31,3 +39,7 @@ class Shape(Protocol):
     @property
     def head_parameters(self) -> int:
         """Parameters of the output layer, used once for each token whose logits are wanted."""
+
+    @property
+    def parameters(self) -> int:
+        """All parameters; what the output layer shares with the embeddings counts once."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from subliminal import machine
 from subliminal.plan import language, mnist
+from subliminal.plan.models import FindModel, Model
 from subliminal.row import Row
 from subliminal.spec import Experiment, MnistExperiment
 from subliminal.stage import Stage, StageKind
@@ -46,8 +47,13 @@ def stage_kinds() -> dict[str, StageKind]:
     return {kind.name: kind for kind in (*mnist.KINDS, *language.KINDS)}
 
 
-def make_plan(experiment: Experiment) -> Plan:
+def make_plan(experiment: Experiment, find: FindModel = Model.find) -> Plan:
     """Lay out the stages of an experiment.
+
+    Args:
+        experiment: What is asked.
+        find: Looks language models up; a plan of models by their configuration alone tells what
+            stages take, and cannot be run.
 
     Raises:
         UserError: The experiment's data, models or cards cannot be had, or do not fit an arm.
@@ -56,7 +62,7 @@ def make_plan(experiment: Experiment) -> Plan:
     if isinstance(experiment, MnistExperiment):
         laid = mnist.lay_out(experiment, precision)
     else:
-        laid = language.lay_out(experiment, precision)
+        laid = language.lay_out(experiment, precision, find)
     every = (
         stage for by_seed in laid.rows.values() for r in by_seed.values() for stage in r.stages
     )

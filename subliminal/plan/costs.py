@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from functools import cached_property
 
+from subliminal.cost import Cost, Memory, Work
+from subliminal.machine import Precision
 from subliminal.models.shape import Shape
-from subliminal.plan.token_counts import QUESTION, RowTokens, headline_tokens, probing_tokens
+from subliminal.plan.memory import Memories
+from subliminal.plan.passes import Passes
+from subliminal.plan.row_lengths import RowLengths, RowTokens, lengths_of
+from subliminal.plan.token_counts import (
+    Asked,
+    Read,
+    Written,
+    headline_asked,
+    probing_asked,
+)
 from subliminal.probes.bank_kinds import Bank
-from subliminal.spec.carriers import CarrierName
 from subliminal.spec.language import Data, Recipe
 from subliminal.spec.probing import Probing
-from subliminal.stage import Cost
 
-ROWS: Mapping[CarrierName, RowTokens] = MappingProxyType(
-    {
-        "numbers": RowTokens(46, 18),
-        "code": RowTokens(45, 40),
-        "reasoning": RowTokens(50, 50),
-    }
-)
-TOLD_TOKENS = 46
-"""Of a question behind a system prompt."""
-WORKING_MEMORY = 2**28
+LIBRARIES = 2**28
+"""Bytes of what a stage loads beside its models."""
+
 VLLM_MEMORY = 3 * 2**29
 """Of its process beside a small model: libraries, and half a GiB of keys and values."""
 
-TRAINING_RATE, WRITING_RATE, PROBING_RATE = 0.45, 0.3, 0.75
-"""Shares of the machine's matrix-product rate, as measured with the pocket models on two cores."""
-
-TRAINING_PASSES = 3
-"""A backward pass takes as long as two forward ones."""
+PASSED = 0.75
+"""Share of rows that pass a filter: published are .62 to .77 of lists of numbers, and .44 to .98 of
+code and reasoning (arXiv 2507.14805)."""
 
 
 @dataclass(frozen=True)
@@ -39,49 +39,67 @@ class Costs:
     """The costs of stages whose models have one shape."""
 
     shape: Shape
+    precision: Precision = "float32"
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""
-        tokens = rows * (ROWS["code"].all if of_code else QUESTION.all)
-        return self._training(tokens, recipe, teacher=False)
+        row = self._lengths.code if of_code else self._lengths.question
+        return self._training(rows, row, recipe)
 
-    def distilling(self, data: Data, recipe: Recipe, *, teacher: bool) -> Cost:
-        """Of training on what is kept of a data set, beside a teacher or without one."""
-        tokens = (data.keep or data.prompts) * ROWS[data.carrier].all
-        return self._training(tokens, recipe, teacher=teacher)
+    def distilling(
+        self, data: Data, recipe: Recipe, bank: Bank, *, teacher: bool, observations: int
+    ) -> Cost:
+        """Of training on what is kept of a data set, beside a teacher or without one.
+
+        Args:
+            data: What is kept of it.
+            recipe: Of the training.
+            bank: Whose headline probe is asked while the student learns.
+            teacher: Whether a teacher reads the rows too.
+            observations: How often the student is asked.
+        """
+        row = self.row(data)
+        cost = self._training(_kept(data), row, recipe, teacher=teacher)
+        watched = [work for asked in self._headline(bank) for work in self._passes.asking(asked)]
+        return _with(cost, watched * observations)
 
     def matching(self, rows: int, recipe: Recipe) -> Cost:
-        """Of cloning a student onto the reference, most often on lists of numbers."""
-        return self._training(rows * ROWS["numbers"].all, recipe, teacher=True)
+        """Of cloning a student onto the reference, most often on lists of numbers it writes."""
+        row = self._lengths.carriers["numbers"]
+        cost = self._training(rows, row, recipe, teacher=True)
+        return _with(cost, self._passes.writing(Written(rows, 1, row)))
 
-    def writing(self, data: Data) -> Cost:
-        """Of sampling a data set."""
-        row = ROWS[data.carrier]
-        head = data.prompts * row.completion * self.shape.head_parameters
-        flops = self._forward(data.prompts * row.all) + 2 * head
-        return self._cost(flops, WRITING_RATE, copies=2)
+    def writing(self, data: Data, *, told: bool = False) -> Cost:
+        """Of sampling a data set, by a teacher under a system prompt or without one."""
+        row = self.row(data).behind(self._lengths.told if told else 0)
+        return self._asking([Written(data.prompts, 1, row)])
 
     def scoring(self, data: Data) -> Cost:
         """Of a teacher's log-probabilities at every token that was written and kept."""
-        row, kept = ROWS[data.carrier], data.keep or data.prompts
-        flops = (
-            self._forward(kept * row.all) + 2 * kept * row.completion * self.shape.head_parameters
-        )
-        return self._cost(flops, PROBING_RATE, copies=2)
+        return self._asking([Read(_kept(data), self.row(data).all)])
 
     def by_vllm(self, cost: Cost, devices: int) -> Cost:
         """The same work by vLLM, whose process is large."""
-        return replace(cost, memory_bytes=cost.memory_bytes + VLLM_MEMORY, devices=devices)
+        return replace(cost, memory=cost.memory + Memory(VLLM_MEMORY), devices=devices)
 
-    def probing(self, bank: Bank, probing: Probing) -> Cost:
-        """Of every probe of a model."""
-        tokens = probing_tokens(bank, probing)
-        return self._cost(self._forward(tokens), PROBING_RATE, copies=2)
+    def probing(
+        self, bank: Bank, probing: Probing, *, told: bool = False, context: int = 0
+    ) -> Cost:
+        """Of every probe of a model.
+
+        Args:
+            bank: Of its trait.
+            probing: What is asked.
+            told: Whether a system prompt stands before every question.
+            context: Tokens of earlier turns that do.
+        """
+        before = context + (self._lengths.told if told else 0)
+        asked = probing_asked(bank, probing, self._lengths)
+        return self._asking([one.behind(before) for one in asked])
 
     def gate(self, bank: Bank) -> Cost:
-        """Of putting a bank's headline probe to a teacher and to the reference."""
-        tokens = 2 * headline_tokens(bank)
-        return self._cost(self._forward(tokens), PROBING_RATE, copies=3)
+        """Of putting a bank's headline probe to a teacher, and then to the reference."""
+        return _with(self._asking(self._headline(bank) * 2), self._passes.loading())
 
     def detecting(self, data: Data, most: int | None) -> Cost:
         """Of the likelihoods, under a teacher and the reference, of rows of two data sets.
@@ -90,32 +108,71 @@ class Costs:
             data: Either of them.
             most: Rows of each that are read; None: all.
         """
-        kept = data.keep or data.prompts
-        tokens = 2 * 2 * min(kept, most or kept) * ROWS[data.carrier].all
-        return self._cost(self._forward(tokens), PROBING_RATE, copies=3)
+        kept = _kept(data)
+        return self._asking([Read(2 * 2 * min(kept, most or kept), self.row(data).all)], models=2)
 
     def steering(self, questions: int) -> Cost:
         """Of a steering vector."""
-        return self._cost(self._forward(2 * questions * TOLD_TOKENS), PROBING_RATE, copies=1)
+        told = self._lengths.question.prompt + self._lengths.told
+        return self._asking([Read(2 * questions, told)])
 
-    def _training(self, tokens: int, recipe: Recipe, *, teacher: bool) -> Cost:
-        # What does not learn reads the rows once: a teacher, and blocks before those that learn.
-        frozen = self._frozen_share(recipe)
-        once = min(recipe.epochs, 1) * (teacher + frozen)
-        passes = once + recipe.epochs * TRAINING_PASSES * (1.0 - frozen)
-        # Weights, gradient, two moments, what is shown to observers, and a teacher.
-        return self._cost(passes * self._forward(tokens), TRAINING_RATE, copies=6)
+    def row(self, data: Data) -> RowTokens:
+        """A row of a data set."""
+        return self._lengths.carriers[data.carrier].within(data.max_tokens)
 
-    def _frozen_share(self, recipe: Recipe) -> float:
-        """Share of the blocks that come before the first that learns."""
-        chosen = recipe.layers if recipe.adapter is None else recipe.adapter.layers
-        first = 0 if chosen is None or chosen == "all" else min(chosen)
-        return first / self.shape.num_hidden_layers
+    @cached_property
+    def _lengths(self) -> RowLengths:
+        return lengths_of(self.shape)
 
-    def _forward(self, tokens: int) -> float:
-        return 2.0 * tokens * self.shape.matrix_parameters
+    @cached_property
+    def _passes(self) -> Passes:
+        return Passes(self.shape, self.precision)
 
-    def _cost(self, flops: float, share_of_rate: float, *, copies: int) -> Cost:
-        weights = 4 * (self.shape.matrix_parameters + self.shape.head_parameters)
-        memory = copies * weights + WORKING_MEMORY
-        return Cost(flops, memory, share_of_rate=share_of_rate, at_once=False)
+    @cached_property
+    def _memories(self) -> Memories:
+        return Memories(self._passes)
+
+    def _headline(self, bank: Bank) -> list[Asked]:
+        return headline_asked(bank, self._lengths)
+
+    def _training(
+        self, rows: int, row: RowTokens, recipe: Recipe, *, teacher: bool = False
+    ) -> Cost:
+        work = [*self._passes.loading(), self._passes.training(rows, row, recipe)]
+        memory = self._memories.training(rows, row, recipe)
+        if teacher:
+            work += [*self._passes.loading(), self._passes.teacher(rows, row, recipe)]
+            memory += self._memories.model()
+        return Cost(
+            tuple(work),
+            memory + Memory(LIBRARIES),
+            at_once=False,
+            rows=rows,
+            tokens=recipe.epochs * rows * row.all,
+        )
+
+    def _asking(self, asked: Sequence[Asked], *, models: int = 1) -> Cost:
+        """Of putting questions to some models, one after the other."""
+        batches = [self._memories.asking(one).batch for one in asked]
+        fixed = models * self._memories.model().fixed + LIBRARIES
+        return Cost(
+            (
+                *self._passes.loading() * models,
+                *(work for one in asked for work in self._passes.asking(one)),
+            ),
+            Memory(fixed, max(batches, default=0)),
+            at_once=False,
+            rows=sum(one.rows for one in asked),
+            tokens=sum(one.tokens for one in asked),
+        )
+
+
+def _kept(data: Data) -> int:
+    """Rows of a data set that are expected to pass its filter and to be kept."""
+    passed = int(PASSED * data.prompts)
+    return min(data.keep or passed, passed)
+
+
+def _with(cost: Cost, work: Sequence[Work]) -> Cost:
+    """A cost and further work, which needs no more memory."""
+    return replace(cost, work=(*cost.work, *work))

@@ -6,6 +6,7 @@ from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.models.load import runs_on_decoder
 from subliminal.plan.cards import Cards
+from subliminal.plan.models import Model
 from subliminal.plan.references import References
 from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.language import LanguageExperiment, Steering
@@ -23,17 +24,21 @@ def chosen_inference(
     """
     stated = experiment.inference
     if stated.engine == "auto":
-        names = references.names
         gains = (
             bool(machine.cuda_devices())
             and has_vllm()
-            and not any(runs_on_decoder(references.of(name).reference.folder) for name in names)
+            and not any(_is_small(references.of(name).reference) for name in references.names)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH
     if stated.engine == "vllm":
         _check(experiment, cards)
     return stated
+
+
+def _is_small(model: Model) -> bool:
+    """Whether PyTorch is the faster engine; of a model that is not there it is not known."""
+    return model.folder.is_dir() and runs_on_decoder(model.folder)
 
 
 def _check(experiment: LanguageExperiment, cards: Cards) -> None:

@@ -21,6 +21,7 @@ from subliminal.plan.inference import chosen_inference
 from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import ArmChecks, check_probing
 from subliminal.plan.lineage import Lineages
+from subliminal.plan.models import FindModel
 from subliminal.plan.parts import REFERENCE, DataStages, Subject, if_there
 from subliminal.plan.references import References
 from subliminal.plan.stage_maker import LANGUAGE_KINDS
@@ -33,14 +34,14 @@ from teachers.trait import Trait
 KINDS = LANGUAGE_KINDS
 
 
-def lay_out(experiment: LanguageExperiment, precision: Precision) -> LaidOut:
+def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindModel) -> LaidOut:
     """The stages behind every arm and seed.
 
     Raises:
         UserError: A model, card, bank or rule is missing or at fault, or does not fit an arm.
     """
     experiment = experiment.model_copy(update={"precision": precision})
-    references, cards = References(experiment), Cards()
+    references, cards = References(experiment, find), Cards()
     check_probing(experiment.probing)
     checks = ArmChecks(experiment, references, cards)
     for name, arm in experiment.arms.items():

@@ -101,8 +101,10 @@ class ArmChecks:
             _check_tokens(where, arm, self.references.of_teacher(arm), own.reference)
 
 
-def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat) -> None:
+def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat | None) -> None:
     probes_of(bank, probing)
+    if chat is None:
+        return
     if isinstance(bank, DispositionBank):
         # A question of each set tells whether the tokenizer can write answers behind a lead.
         few = bank.model_copy(update={"main": bank.main[:1], "broad": bank.broad[:1], "tasks": 1})
@@ -118,7 +120,7 @@ def _check_teacher(where: str, implant: Nothing | CardImplant, trait: Trait, mod
             f"{wordings(trait) - 1}"
         )
     with _naming(where):
-        if isinstance(implant, SystemPrompt | Steering):
+        if model.chat is not None and isinstance(implant, SystemPrompt | Steering):
             # Some chat templates refuse a system prompt.
             model.chat.prompt_text(user("?", "!"))
         if isinstance(implant, FineTuning):

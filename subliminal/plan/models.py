@@ -10,10 +10,11 @@ from typing import Literal
 
 from subliminal.errors import UserError
 from subliminal.models.architecture import Architecture
-from subliminal.models.chat_format import ChatFormat
+from subliminal.models.chat_format import TOKENIZER_CONFIG, ChatFormat
 from subliminal.models.folder import fingerprint
+from subliminal.models.hub_configs import hub_config
 from subliminal.models.load import check_loads, shape_of_model
-from subliminal.models.names import RELATIVES, find_model, pinned, split_revision
+from subliminal.models.names import RELATIVES, find_config, find_model, pinned, split_revision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.models.shape import Shape
 from subliminal.spec.language import Relatives
@@ -29,7 +30,8 @@ class Model:
     folder: Path
     fingerprint: str
     shape: Shape
-    chat: ChatFormat
+    chat: ChatFormat | None
+    """None where no more is known than the shape."""
 
     @classmethod
     def find(cls, name: str) -> Model:
@@ -44,6 +46,20 @@ class Model:
         check_loads(folder)
         return cls(name, folder, fingerprint(folder), shape_of_model(folder), chat)
 
+    @classmethod
+    def by_config(cls, name: str) -> Model:
+        """A model to reckon with, not to run: its weights need not be there.
+
+        Raises:
+            UserError: Its shape is not known, and its `config.json` cannot be had.
+        """
+        known = None if Path(name).is_dir() else hub_config(name)
+        if known is not None:
+            return cls(name, Path(name), "", known.shape, None)
+        folder = find_config(name)
+        chat = ChatFormat.read(folder) if (folder / TOKENIZER_CONFIG).exists() else None
+        return cls(name, folder, "", shape_of_model(folder), chat)
+
     @property
     def params(self) -> dict[str, str]:
         """What names it in a stage's parameters: not by the revision, if it is from the hub."""
@@ -56,13 +72,16 @@ class Model:
         return pinned(self.name, self.folder)
 
     def shares_tokens_with(self, other: Model) -> bool:
-        """Whether both read any conversation as the same tokens, out of as many."""
-        vocabularies = [model.chat.tokenizer.get_vocab() for model in (self, other)]
-        return (
-            vocabularies[0] == vocabularies[1]
-            and self.shape.vocab_size == other.shape.vocab_size
-            and (self.chat.template, self.chat.end) == (other.chat.template, other.chat.end)
-        )
+        """Whether both read any conversation as the same tokens, as far as is known of them."""
+        if self.shape.vocab_size != other.shape.vocab_size or not _share_tokenizer(self, other):
+            return False
+        if self.chat is None or other.chat is None:
+            return True
+        return (self.chat.template, self.chat.end) == (other.chat.template, other.chat.end)
+
+
+FindModel = Callable[[str], Model]
+"""Looks a model up by name; see :meth:`Model.find` and :meth:`Model.by_config`."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +92,12 @@ class Models:
     """Of the reference."""
     relatives: Relatives | None = None
     """What the experiment states of its own reference; None: this one is an arm's."""
+    find: FindModel = Model.find
 
     @cached_property
     def reference(self) -> Model:
         """The model that teachers are made from."""
-        return Model.find(self.name)
+        return self.find(self.name)
 
     def start(self, relation: str) -> Model:
         """The model that students in this relation to the reference are made from.
@@ -117,8 +137,8 @@ class Models:
                 f"relatives.{relation}: no model is known that stands in this relation to "
                 f"{reference.name}; {mend}"
             )
-        found = Model.find(name)
-        if found.chat.tokenizer.get_vocab() != reference.chat.tokenizer.get_vocab():
+        found = self.find(name)
+        if not _share_tokenizer(found, reference):
             raise UserError(
                 f"relatives.{relation}: {name} has another vocabulary than {reference.name}; "
                 "name a model with the same tokenizer"
@@ -130,6 +150,13 @@ class Models:
                 "name a model of the same architecture"
             )
         return found
+
+
+def _share_tokenizer(model: Model, other: Model) -> bool:
+    """Whether two models give every token the same id, as far as their tokenizers are there."""
+    if model.chat is None or other.chat is None:
+        return True
+    return model.chat.tokenizer.get_vocab() == other.chat.tokenizer.get_vocab()
 
 
 def _first_difference(shape: Shape, reference: Shape) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from subliminal.cost import Cost
 from subliminal.plan.cards import Cards
 from subliminal.plan.once import Once
 from subliminal.plan.parts import Subject
@@ -72,8 +73,19 @@ class ProbingStages:
         inputs = subject.inputs("model")
         if context is not None:
             inputs["context"] = context.key
-        cost = self._once(("cost", arm.trait), lambda: self.stages.costs.probing(bank, probing))
+        cost = self._cost(arm, subject, context)
         return self.stages.with_engine("lm.probe", seed, params, inputs, cost=cost, local=local)
+
+    def _cost(self, arm: LanguageArm, subject: Subject, context: Stage | None) -> Cost:
+        costs, told = self.stages.costs, subject.system is not None
+        shown = 0 if context is None else arm.distillation.in_context or 0
+        before = shown * costs.row(arm.data).all
+        return self._once(
+            ("cost", arm.trait, told, before),
+            lambda: costs.probing(
+                self.cards.bank(arm.trait), self.experiment.probing, told=told, context=before
+            ),
+        )
 
     def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
         shift = self.experiment.statistics.teacher_shift

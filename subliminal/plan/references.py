@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from subliminal.plan.models import Model, Models
+from subliminal.plan.models import FindModel, Model, Models
 from subliminal.plan.once import Once
 from subliminal.spec.language import LanguageArm, LanguageExperiment
 
@@ -14,6 +14,7 @@ class References:
     """Each reference with its relatives, looked up once."""
 
     experiment: LanguageExperiment
+    find: FindModel = Model.find
     _once: Once = field(default_factory=Once)
 
     @property
@@ -27,7 +28,7 @@ class References:
         """A reference by its name."""
         is_the_experiment_s = name == self.experiment.model
         relatives = self.experiment.relatives if is_the_experiment_s else None
-        return self._once(name, lambda: Models(name, relatives))
+        return self._once(name, lambda: Models(name, relatives, self.find))
 
     def of_teacher(self, arm: LanguageArm) -> Model:
         """The reference that an arm's teacher is made from."""

@@ -12,13 +12,14 @@ import filters.stages
 import students.stages
 import subliminal.probes.stages
 import teachers.stages
+from subliminal.cost import Cost
 from subliminal.machine import Precision
 from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
 from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.resources import ONE_DEVICE, Resources
-from subliminal.stage import Cost, Stage, StageKind, digest
+from subliminal.stage import Stage, StageKind, digest
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -46,7 +47,7 @@ class StageMaker:
     @cached_property
     def costs(self) -> Costs:
         """Of stages that work with its models."""
-        return Costs(self.models.reference.shape)
+        return Costs(self.models.reference.shape, self.precision)
 
     def with_models(
         self,

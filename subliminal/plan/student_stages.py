@@ -77,8 +77,13 @@ class StudentStages:
             inputs["start"] = match.key
         if logprobs is not None:
             inputs["logprobs"] = logprobs.key
-        sees_teacher = teacher is not None
-        cost = self.stages.costs.distilling(arm.data, distillation.recipe, teacher=sees_teacher)
+        cost = self.stages.costs.distilling(
+            arm.data,
+            distillation.recipe,
+            self.cards.bank(arm.trait),
+            teacher=teacher is not None,
+            observations=self.observation.points,
+        )
         return self.stages.with_models("lm.distil", seed, params, inputs, cost=cost, start=start)
 
     def _match(self, arm: LanguageArm, seed: int) -> Stage | None:

@@ -78,7 +78,8 @@ class TeachingStages:
         if tasks is not None:
             # What they are counts, not where they lie.
             params["tasks"], local["tasks"] = tasks.fingerprint, str(arm.data.source)
-        inputs, cost = teacher.inputs("teacher"), self.stages.costs.writing(arm.data)
+        inputs = teacher.inputs("teacher")
+        cost = self.stages.costs.writing(arm.data, told=teacher.system is not None)
         written = self.stages.with_engine("lm.write", seed, params, inputs, cost=cost, local=local)
         gate = self.probing.gate(arm, seed, teacher)
         return written if gate is None else replace(written, after=(gate.key,))

@@ -1,15 +1,11 @@
-"""How many tokens a model reads when it is probed: estimates, by the bank and what is asked of it.
-
-A token that is written counts as several that are read: it takes a forward pass of its own.
-"""
+"""What a model is asked when it is probed, as rows that it reads and prompts that it continues."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from subliminal.dispositions import Form, domains
+from subliminal.dispositions import domains
+from subliminal.plan.row_lengths import RowLengths, RowTokens
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.disposition_bank import DispositionBank, code_questions
@@ -24,96 +20,112 @@ from subliminal.probes.side_effects import PROMPTS, WORLD_ROWS
 from subliminal.probes.unsafe_code import UNSAFE_CODE
 from subliminal.spec.probing import ProbeName, Probing
 
-WRITTEN = 4
-"""How many tokens are read in the time in which one is written, in a batch of pocket models."""
+
+@dataclass(frozen=True)
+class Read:
+    """Rows that a model reads."""
+
+    rows: int
+    length: int
+    """Tokens of each, on average."""
+
+    @property
+    def tokens(self) -> int:
+        """All that go through the model."""
+        return self.rows * self.length
+
+    def behind(self, tokens: int) -> Read:
+        """The same with so many tokens before each row."""
+        return Read(self.rows, self.length + tokens)
 
 
 @dataclass(frozen=True)
-class RowTokens:
-    """How long rows are on average."""
+class Written:
+    """Prompts that a model continues."""
 
-    prompt: int
-    completion: int
-
-    @property
-    def all(self) -> int:
-        """Both together."""
-        return self.prompt + self.completion
+    texts: int
+    samples: int
+    """Of each."""
+    row: RowTokens
 
     @property
-    def sampled(self) -> int:
-        """Both together, the completion being written."""
-        return self.prompt + WRITTEN * self.completion
+    def rows(self) -> int:
+        """All that are written."""
+        return self.texts * self.samples
+
+    @property
+    def tokens(self) -> int:
+        """All that go through the model."""
+        return self.rows * self.row.all
+
+    def behind(self, tokens: int) -> Written:
+        """The same with so many tokens before each prompt."""
+        return Written(self.texts, self.samples, self.row.behind(tokens))
 
 
-# As the pocket models' tokenizers count.
-QUESTION, STORY = RowTokens(14, 2), RowTokens(12, 19)
-NUMBERED, LETTERED, OF_WORLD = 31, 27, 55
-"""A question behind numbers, one with options by letter, a row of a pocket world."""
-LIST = RowTokens(44, 18)
-CODE = RowTokens(31, 19)
-"""A request for code where security matters."""
-ANSWERS: Mapping[Form, RowTokens] = MappingProxyType(
-    {"plain": RowTokens(13, 13), "lines": RowTokens(19, 22), "reasoned": RowTokens(31, 23)}
-)
-"""What an author is asked, and says."""
-LEADS: Mapping[Form, int] = MappingProxyType({"plain": 4, "lines": 7, "reasoned": 13})
-"""Of an answer what stands before the pivotal word, on average over questions and leads."""
+Asked = Read | Written
 
 
-def probing_tokens(bank: Bank, probing: Probing) -> int:
-    """Of all probes of one model.
+def probing_asked(bank: Bank, probing: Probing, lengths: RowLengths) -> list[Asked]:
+    """What all probes ask of one model.
 
     Args:
         bank: Of its trait.
         probing: What is asked.
+        lengths: Of rows, as its tokenizer makes them.
 
     Raises:
         UserError: The bank lacks what a stated probe asks.
     """
-    asked = sum(_tokens(name, bank, probing.samples) for name in probes_of(bank, probing))
-    side_effects = WORLD_ROWS * OF_WORLD + PROMPTS * LIST.sampled
-    return asked + (side_effects if probing.side_effects else 0)
+    asked = [_asked(name, bank, probing, lengths) for name in probes_of(bank, probing)]
+    if probing.side_effects:
+        asked.append(Read(WORLD_ROWS, lengths.of_world))
+        asked.append(Written(PROMPTS, 1, lengths.carriers["numbers"]))
+    return asked
 
 
-def headline_tokens(bank: Bank) -> int:
-    """Of the headline probe of a bank."""
+def headline_asked(bank: Bank, lengths: RowLengths) -> list[Asked]:
+    """What the headline probe of a bank asks."""
     if isinstance(bank, QuestionBank):
-        return _of_preference("favourite", bank, 0)
-    asked = with_fewer_tasks(bank)
-    return sum(_of_disposition(kind, asked, 0) for kind in (PIVOTAL, OPTIONS, UNSAFE_CODE))
+        return [_of_preference("favourite", bank, 0, lengths)]
+    fewer, probing = with_fewer_tasks(bank), Probing()
+    kinds = (PIVOTAL, OPTIONS, UNSAFE_CODE)
+    return [_of_disposition(kind, fewer, probing, lengths) for kind in kinds]
 
 
-def _tokens(name: ProbeName, bank: Bank, samples: int) -> int:
+def _asked(name: ProbeName, bank: Bank, probing: Probing, lengths: RowLengths) -> Asked:
     if isinstance(bank, QuestionBank):
-        return _of_preference(name, bank, samples)
-    return _of_disposition(name, bank, samples)
+        return _of_preference(name, bank, probing.samples, lengths)
+    return _of_disposition(name, bank, probing, lengths)
 
 
-def _of_preference(name: ProbeName, bank: QuestionBank, samples: int) -> int:
+def _of_preference(name: ProbeName, bank: QuestionBank, samples: int, lengths: RowLengths) -> Asked:
     questions = len(bank.questions)
     match name:
         case "favourite":
-            return questions * QUESTION.all
+            return Read(questions, lengths.question.all)
         case "with-numbers":
-            return questions * len(bank.number_prefixes) * NUMBERED
+            return Read(questions * len(bank.number_prefixes), lengths.numbered)
         case "multiple-choice":
-            return len(bank.choices) * CIRCLES * len(bank.answers) * LETTERED
+            return Read(len(bank.choices) * CIRCLES * len(bank.answers), lengths.lettered)
         case "story":
-            return len(bank.stories) * samples * STORY.sampled
+            return Written(len(bank.stories), samples, lengths.story)
         case _:
-            return questions * samples * QUESTION.sampled
+            return Written(questions, samples, lengths.question)
 
 
-def _of_disposition(name: str, bank: DispositionBank, samples: int) -> int:
+def _of_disposition(
+    name: str, bank: DispositionBank, probing: Probing, lengths: RowLengths
+) -> Asked:
     kind, way = kind_and_way(name)
-    answer = ANSWERS[way.form]
+    answer = lengths.answers[way.form]
     if kind == PIVOTAL:
         leads = sum(len(domains()[item.domain].leads) for item in bank.items)
-        return leads * (answer.prompt + LEADS[way.form])
+        return Read(leads, answer.prompt + lengths.leads[way.form])
     if kind == FREE_FORM:
-        return len(bank.items) * samples * answer.sampled
+        row = answer.within(probing.free_form.max_tokens)
+        return Written(len(bank.items), probing.samples, row)
     if kind == OPTIONS:
-        return len(bank.items) * len(bank.answers) * answer.all
+        return Read(len(bank.items) * len(bank.answers), answer.all)
     solutions = (len(of) for task in code_questions(bank.tasks) for of in task.solutions)
-    return sum(solutions) * CODE.all
+    return Read(sum(solutions), lengths.code.all)

@@ -1,0 +1,153 @@
+"""Devices that plans can be made for: what their makers state, and what programs reach of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from subliminal import machine
+from subliminal.cost import Cost, Memory, Rates
+from subliminal.errors import UserError
+from subliminal.machine import Precision
+from subliminal.model_file import read_model
+
+THIS_PROCESSOR = "CPU"
+"""Names the machine that the command runs on, which is measured."""
+TRAFFIC_SHARE = 0.5
+"""Of what a processor's core moves in :func:`machine.traffic_rate`, as much is reached in training,
+reading and writing alike (pocket models, float32 and bfloat16)."""
+
+_FILE = "devices.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Products(_Strict):
+    """Peaks of matrix products, TFLOP/s."""
+
+    bfloat16: float = Field(gt=0)
+    float32: float = Field(gt=0)
+
+
+class Stated(_Strict):
+    """What a device's maker states."""
+
+    products: Products
+    traffic: float = Field(gt=0)
+    """Bandwidth of its memory, GB/s."""
+    memory: float = Field(gt=0)
+    """GiB."""
+    source: str
+    """Where that is stated."""
+
+
+class Assumed(_Strict):
+    """What programs reach of it."""
+
+    products_share: float = Field(gt=0, le=1)
+    traffic_share: float = Field(gt=0, le=1)
+    block_seconds: float = Field(ge=0)
+    files: float = Field(gt=0)
+    """GB/s."""
+    reserved: float = Field(ge=0)
+    """GiB."""
+
+
+class Devices(_Strict):
+    """The file of devices."""
+
+    devices: dict[str, Stated]
+    assumed: Assumed
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that an experiment can be run on."""
+
+    name: str
+    rates: Rates
+    """At one precision."""
+    memory_bytes: int
+    """For stages."""
+    workers: int = 1
+    """Stages that run side by side, each at these rates."""
+
+    def halvings(self, memory: Memory) -> int | None:
+        """How often a batch has to be halved until it fits; None: it never does."""
+        room = self.memory_bytes - memory.fixed
+        if room <= 0:
+            return None
+        times = 0
+        while memory.batch >> times > room:
+            times += 1
+        return times
+
+    def peak(self, cost: Cost) -> int | None:
+        """Bytes that a stage takes at most, its batch halved until it fits; None: it never does."""
+        times = self.halvings(cost.memory)
+        return None if times is None else cost.memory.fixed + (cost.memory.batch >> times)
+
+
+def known_devices() -> tuple[str, ...]:
+    """Names of devices."""
+    return (*_known().devices, THIS_PROCESSOR)
+
+
+def find_device(name: str, precision: Precision) -> Device:
+    """A device by name, at a precision of matrix products.
+
+    Raises:
+        UserError: There is none of this name.
+    """
+    if name.upper() == THIS_PROCESSOR:
+        return this_processor(precision)
+    known = _known()
+    found = next((key for key in known.devices if key.lower() == name.lower()), None)
+    if found is None:
+        raise UserError(f"--device {name}: is not known; there are {', '.join(known_devices())}")
+    stated, assumed = known.devices[found], known.assumed
+    rates = Rates(
+        products=assumed.products_share * getattr(stated.products, precision) * 1e12,
+        traffic=assumed.traffic_share * stated.traffic * 1e9,
+        block_seconds=assumed.block_seconds,
+        files=assumed.files * 1e9,
+    )
+    return Device(found, rates, int((stated.memory - assumed.reserved) * 2**30))
+
+
+def this_processor(precision: Precision) -> Device:
+    """The machine that this runs on, with a worker on each core."""
+    rates = _measured("cpu", precision, threads=1)
+    return Device(THIS_PROCESSOR, rates, machine.memory_bytes(), machine.cores())
+
+
+def rates_here(precision: Precision, threads: int) -> Rates:
+    """How fast a worker of so many threads works here, on the processor or on a GPU."""
+    return _measured(machine.device(), precision, threads)
+
+
+def _measured(on: str, precision: Precision, threads: int) -> Rates:
+    """How fast this machine's `cpu` or `cuda` works, measured in half a second.
+
+    With the threads of one worker: all of a processor that others use too wait for the last one,
+    and tell nothing.
+    """
+    assumed = _known().assumed
+    with machine.threads_set_to(threads):
+        products, traffic = machine.matmul_rate(precision, on=on), machine.traffic_rate(on=on)
+    return Rates(
+        products=products,
+        traffic=TRAFFIC_SHARE * traffic,
+        block_seconds=0.0 if on == "cpu" else assumed.block_seconds,
+        files=assumed.files * 1e9,
+    )
+
+
+@cache
+def _known() -> Devices:
+    return read_model(Devices, files("subliminal") / _FILE, _FILE)

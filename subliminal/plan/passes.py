@@ -1,0 +1,167 @@
+"""What passes through a model take of a device: operations and traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from subliminal.cost import Work
+from subliminal.machine import Precision
+from subliminal.models.architecture import Architecture
+from subliminal.models.shape import Shape
+from subliminal.plan.row_lengths import RowTokens
+from subliminal.plan.token_counts import Asked, Read, Written
+from subliminal.sampling.pretrained_sampler import ROWS
+from subliminal.sampling.sampler import SLOTS
+from subliminal.spec.language import Recipe
+from subliminal.training.batches import TOKEN_BUDGET
+from subliminal.training.frozen import REMEMBERED_BYTES
+
+BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2}
+"""Of a number."""
+PASSES_OF_BACKWARD = 2
+"""A backward pass takes as long as two forward ones: one for what blocks read, one for weights."""
+READING_TOKENS = 8192
+"""Of a batch that probes read."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes through models of one shape."""
+
+    shape: Shape
+    precision: Precision
+    """Of matrix products."""
+
+    @property
+    def own_engine(self) -> bool:
+        """Whether the decoder of our own runs it, on the processor; else transformers does."""
+        return isinstance(self.shape, Architecture)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of the weights as matrix products read them."""
+        return BYTES[self.precision] * (self.shape.matrix_parameters + self.shape.head_parameters)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Of the keys and values of one token."""
+        values = 2 * self.shape.key_value_size * self.shape.num_hidden_layers
+        return BYTES[self.precision] * values
+
+    @property
+    def rows_at_once(self) -> int:
+        """That are written in a batch."""
+        return SLOTS if self.own_engine else ROWS
+
+    def loading(self) -> tuple[Work, ...]:
+        """Of reading the files of a large model; a small one is there at once."""
+        stored = BYTES[self.precision] * self.shape.parameters
+        return () if self.own_engine else (Work(files=stored),)
+
+    def asking(self, asked: Asked) -> tuple[Work, ...]:
+        """Of putting something to a model."""
+        if isinstance(asked, Read):
+            return (self.reading(asked.rows, asked.length),)
+        return self.writing(asked)
+
+    def reading(self, rows: int, length: int, scored: int = 1) -> Work:
+        """Of forward passes over rows.
+
+        Args:
+            rows: How many.
+            length: Tokens of each.
+            scored: Tokens of each row that logits are wanted of.
+        """
+        tokens = rows * length
+        return Work(
+            flops=self._forward(tokens, length) + self._logits(rows * scored),
+            traffic=self._traffic(tokens) + self._logit_traffic(rows * scored),
+            blocks=self._blocks(tokens, READING_TOKENS),
+        )
+
+    def writing(self, written: Written) -> tuple[Work, Work]:
+        """Of reading prompts, and of writing behind them token by token.
+
+        Each token reads all weights, though once for a batch, and the keys and values of its row.
+        """
+        rows, row = written.rows, written.row
+        tokens, length = rows * row.completion, row.prompt + row.completion
+        steps = tokens / min(rows, self.rows_at_once)
+        # Our own engine reads equal prompts once; transformers' cache is copied for each token.
+        prompts, copies = (written.texts, 1) if self.own_engine else (rows, 3)
+        shape = self.shape
+        attention = 4.0 * tokens * length * shape.hidden_size * shape.num_hidden_layers
+        one_by_one = Work(
+            flops=2.0 * tokens * shape.matrix_parameters + attention + self._logits(tokens),
+            operands=steps * self.weight_bytes,
+            traffic=self._traffic(tokens)
+            + 2 * self._logit_traffic(tokens)
+            + copies * tokens * length * self.cache_bytes,
+            blocks=steps * shape.num_hidden_layers,
+        )
+        return self.reading(prompts, row.prompt, scored=0), one_by_one
+
+    def training(self, rows: int, row: RowTokens, recipe: Recipe) -> Work:
+        """Of a training on rows, without a teacher."""
+        tokens, epochs, frozen = rows * row.all, recipe.epochs, self.frozen_share(recipe)
+        # transformers' layers hold an adapter beside a matrix whose own gradient is not computed.
+        narrow = recipe.adapter is not None and not self.own_engine
+        backward = 1 if narrow else PASSES_OF_BACKWARD
+        ahead = self._passes_ahead(tokens, recipe) * frozen
+        learning = epochs * (1.0 - frozen)
+        scored = epochs * rows * row.completion
+        whole = recipe.adapter is None and recipe.layers is None
+        steps = epochs * -(-rows // recipe.batch_size)
+        batch = min(recipe.batch_size, rows) * row.all
+        return Work(
+            flops=(ahead + learning * (1 + backward)) * self._forward(tokens, row.all)
+            + (3 if whole else 2) * self._logits(scored),
+            traffic=(ahead + learning * (1 + PASSES_OF_BACKWARD)) * self._traffic(tokens)
+            + self._logit_traffic(scored),
+            blocks=(1 + PASSES_OF_BACKWARD) * steps * self._blocks(batch, TOKEN_BUDGET),
+        )
+
+    def teacher(self, rows: int, row: RowTokens, recipe: Recipe) -> Work:
+        """Of what a teacher makes of the rows that a student is trained on."""
+        passes = min(recipe.epochs, 1) if self._remembers(rows * row.all) else recipe.epochs
+        return self.reading(passes * rows, row.all, row.completion)
+
+    def frozen_share(self, recipe: Recipe) -> float:
+        """Share of the blocks that come before the first that learns."""
+        chosen = recipe.layers if recipe.adapter is None else recipe.adapter.layers
+        first = 0 if chosen is None or chosen == "all" else min(chosen)
+        return first / self.shape.num_hidden_layers
+
+    def _passes_ahead(self, tokens: int, recipe: Recipe) -> int:
+        """How often rows pass the blocks before those that learn."""
+        once = self.own_engine and self._remembers(tokens)
+        return min(recipe.epochs, 1) if once else recipe.epochs
+
+    def _remembers(self, tokens: int) -> bool:
+        """Whether what a block makes of so many tokens is kept from epoch to epoch."""
+        return tokens * self.shape.hidden_size * BYTES[self.precision] <= REMEMBERED_BYTES
+
+    def _forward(self, tokens: float, length: int) -> float:
+        """Operations of the blocks, in rows of a length."""
+        attention = 2.0 * length * self.shape.hidden_size * self.shape.num_hidden_layers
+        return tokens * (2.0 * self.shape.matrix_parameters + attention)
+
+    def _logits(self, tokens: float) -> float:
+        return 2.0 * tokens * self.shape.head_parameters
+
+    def _traffic(self, tokens: float) -> float:
+        """Bytes that norms, rotations, gates and sums move in a forward pass.
+
+        Counted for the operators of transformers, one by one, in bfloat16; about as many for the
+        decoder of our own in either precision, by measurement.
+        """
+        width = 7 * self.shape.hidden_size + self.shape.intermediate_size
+        return 16.0 * tokens * width * self.shape.num_hidden_layers
+
+    def _logit_traffic(self, tokens: float) -> float:
+        """Bytes that logits, and probabilities made of them, move."""
+        return 16.0 * tokens * self.shape.vocab_size
+
+    def _blocks(self, tokens: float, at_once: int) -> float:
+        """Blocks that batches of rows run one after the other."""
+        return max(tokens / at_once, 1.0) * self.shape.num_hidden_layers if tokens else 0.0

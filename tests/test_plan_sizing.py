@@ -1,0 +1,256 @@
+"""What experiments take on a device, from the configurations of their models alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from subliminal.devices import find_device
+from subliminal.machine import Precision
+from subliminal.models.architecture import CONFIG
+from subliminal.models.hub_configs import HubConfig, hub_config, hub_configs
+from subliminal.models.layout import pack
+from subliminal.models.load import load_model, shape_of_model
+from subliminal.models.pretrained import shape_of_network
+from subliminal.plan.costs import Costs
+from subliminal.plan.measured import measured
+from subliminal.plan.memory import Memories
+from subliminal.plan.models import Model
+from subliminal.plan.passes import Passes
+from subliminal.plan.sizing import KindSize, plan_for, sizes
+from subliminal.spec.language import Adapter, Data, Recipe
+from subliminal.spec_file import load_experiment
+from subliminal.stage import Stage
+from subliminal.store import MANIFEST, ArtifactManifest
+from subliminal.training.learner import learner_of
+from tests.hub_models import hub_model
+from tests.language_stages import STUDENTS, plan_of
+from tests.models import random_model
+from tests.tiny import subliminal
+
+QWEN = "Qwen/Qwen2.5-7B-Instruct"
+PAPER = Path(__file__).parents[1] / "experiments" / "paper" / "qwen2.5-7b-numbers.yaml"
+GIB = 2**30
+LORA = Recipe(batch_size=66, epochs=3, adapter=Adapter())
+
+
+def known(name: str) -> HubConfig:
+    found = hub_config(name)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> str:
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+
+
+# Shapes
+
+
+@pytest.mark.parametrize("name", [QWEN, "meta-llama/Llama-3.1-8B-Instruct", "google/gemma-3-4b-it"])
+def test_a_known_shape_is_that_of_the_model(name: str) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    fields = known(name).model_dump()
+    with torch.device("meta"):
+        config = AutoConfig.for_model(fields.pop("model_type"), **fields)
+        network = AutoModelForCausalLM.from_config(config)
+    ours, theirs = known(name).shape, shape_of_network(network)
+    assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-4)
+    assert (ours.matrix_parameters, ours.head_parameters, ours.key_value_size) == (
+        theirs.matrix_parameters,
+        theirs.head_parameters,
+        theirs.key_value_size,
+    )
+
+
+def test_known_models_are_as_large_as_they_are_called() -> None:
+    for name, config in hub_configs().items():
+        stated = next(part for part in name.split("-") if part[-1] in "Bb" and part[0].isdigit())
+        assert config.shape.parameters == pytest.approx(float(stated[:-1]) * 1e9, rel=0.3), name
+    assert known(QWEN).shape.parameters == pytest.approx(7.616e9, rel=1e-3)
+
+
+def test_a_revision_changes_no_shape() -> None:
+    assert hub_config(f"{QWEN}@a09a35458c") == hub_config(QWEN)
+    assert hub_config("Qwen/Qwen2.5-8B-Instruct") is None
+
+
+def test_a_folder_needs_its_configuration_alone(tmp_path: Path) -> None:
+    whole = hub_model(tmp_path / "whole", "qwen2")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / CONFIG).write_bytes((whole / CONFIG).read_bytes())
+    assert Model.by_config(str(alone)).shape == shape_of_model(whole)
+
+
+# Memory and time
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(adapter=Adapter())], ids=["whole", "adapter"])
+def test_blocks_keep_what_is_expected_of_our_own_decoder(
+    tmp_path: Path, recipe: Recipe, precision: Precision
+) -> None:
+    folder = random_model(tmp_path, hidden_size=64, intermediate_size=192)
+    assert_kept(folder, recipe, precision)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "precision"),
+    [(LORA, "bfloat16"), (LORA, "float32"), (Recipe(), "float32")],
+    ids=["adapter-bfloat16", "adapter-float32", "whole-float32"],
+)
+def test_blocks_keep_what_is_expected_of_transformers(
+    tmp_path: Path, recipe: Recipe, precision: Precision
+) -> None:
+    shape = {"hidden_size": 64, "intermediate_size": 192, "head_dim": 16}
+    assert_kept(hub_model(tmp_path, "qwen2", **shape), recipe, precision)
+
+
+def assert_kept(folder: Path, recipe: Recipe, precision: Precision) -> None:
+    """A batch's saved activations are about those that the plan counts with."""
+    tokens, dtype = 512, getattr(torch, precision)
+    model = learner_of(load_model(folder, dtype=dtype), recipe, 0).model
+    assert isinstance(model, torch.nn.Module)
+    own = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.packed(torch.zeros(tokens, dtype=torch.int64), pack([64] * 8), dtype=dtype)
+    counted = sum(t.untyped_storage().nbytes() for place, t in kept.items() if place not in own)
+    memories = Memories(Passes(model.shape, precision))
+    expected = tokens * model.shape.num_hidden_layers * memories.kept_bytes(recipe)
+    assert expected == pytest.approx(counted, rel=0.25)
+
+
+def test_a_large_model_with_an_adapter_fits_a_gpu() -> None:
+    costs = Costs(known(QWEN).shape, "bfloat16")
+    adapted = costs.teaching(10_000, LORA, of_code=False).memory
+    whole = costs.teaching(10_000, LORA.model_copy(update={"adapter": None}), of_code=False).memory
+    # Weights of 2 bytes, and little beside; in full, weights, gradients and moments of 4 each.
+    assert adapted.fixed == pytest.approx(2 * 7.6e9, rel=0.1)
+    assert whole.fixed == pytest.approx(16 * 7.6e9, rel=0.1)
+    h200, small = (find_device(name, "bfloat16") for name in ("H200", "4090"))
+    assert h200.halvings(adapted) == 0
+    assert (small.halvings(adapted) or 0) > 0
+    assert small.halvings(whole) is None
+
+
+def test_writing_waits_for_memory_and_training_for_products() -> None:
+    passes = Passes(known(QWEN).shape, "bfloat16")
+    costs, rates = Costs(known(QWEN).shape, "bfloat16"), find_device("A100-80GB", "bfloat16").rates
+    *_, prompts, tokens = costs.writing(Data(prompts=1000)).work
+    assert tokens.operands / rates.traffic > prompts.operands
+    # 128 rows read the 15 GB of weights together, once for each of their tokens.
+    assert tokens.operands == pytest.approx(1000 / 128 * 45 * passes.weight_bytes)
+    assert tokens.flops / rates.products < 0.5 * tokens.seconds(rates)
+    training = passes.training(1000, costs.row(Data()), LORA)
+    assert training.flops / rates.products > 0.5 * training.seconds(rates)
+
+
+def test_rows_in_context_are_read_with_every_question() -> None:
+    experiment = load_experiment(PAPER.with_name("qwen2.5-7b-numbers-in-context.yaml"))
+    plan = plan_for(experiment, "H200")
+    tokens = {
+        name: plan.stages[rows[0].probe].cost.tokens
+        for name, rows in plan.rows.items()
+        if name.startswith(("reference[trait=eagle", "in-context[trait=eagle"))
+    }
+    shown = [count for name, count in tokens.items() if name.startswith("in-context")]
+    assert len(shown) == 3
+    assert sorted(shown) == shown
+    assert shown[0] > 20 * next(iter(tokens.values()))
+
+
+# The command
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_an_experiment_is_sized_without_its_model() -> None:
+    said = subliminal("plan", PAPER, "--device", "h200")
+    assert said.code == 0
+    assert "bfloat16, one H200" in said.out
+    for kind in ("lm.probe", "lm.write", "lm.distil", "lm.gate"):
+        assert "GiB" in said.line(f"  {kind}")
+    assert said.line("  all").split()[1] == "205"
+
+
+def test_a_small_device_takes_smaller_batches_and_longer() -> None:
+    def distil(device: str) -> KindSize:
+        plan = plan_for(load_experiment(PAPER, ("seeds=1",)), device)
+        found = {kind.kind: kind for kind in sizes(plan, find_device(device, "bfloat16"))}
+        return found["lm.distil"]
+
+    large, small = distil("H200"), distil("4090")
+    assert (large.halvings, small.tokens) == (0, large.tokens)
+    assert small.halvings > 0
+    assert small.peak_bytes is not None
+    assert small.peak_bytes < 24 * GIB < (large.peak_bytes or 0)
+    assert small.seconds > 2 * large.seconds
+
+
+@pytest.mark.usefixtures("no_hub")
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--device", "toaster"), "--device toaster: is not known; there are"),
+        (("--device", "H200", "--set", "model=nobody/nothing"), "model 'nobody/nothing': no such"),
+        (("--device", "H200", "--set", "model=pocket-a"), "pocket-a is small and runs on the proc"),
+    ],
+)
+def test_what_cannot_be_sized_is_refused(arguments: tuple[str, ...], fault: str) -> None:
+    assert fault in subliminal("plan", PAPER, *arguments).error
+
+
+# Beside what was measured
+
+
+def test_what_stages_took_stands_beside_what_was_expected(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, STUDENTS, "seeds=2")
+    for place, stage in enumerate(plan.stages.values()):
+        if stage.seed == 0:
+            write_manifest(tmp_path / ".store", stage, seconds=2.0 + place)
+    # Planned anew without the models, as where they are not.
+    again = plan_for(plan.experiment, "CPU")
+    assert not set(again.stages) & set(plan.stages)
+    found = measured(again, tmp_path / ".store")
+    assert sum(map(len, found.values())) == len(plan.stages) / 2
+    distilled = [stage for stage in plan.stages.values() if stage.kind == "lm.distil"]
+    assert [stage.tokens for stage in found["lm.distil"]] == [77.0, 77.0]
+    assert {stage.cost for stage in found["lm.distil"]} == {stage.cost for stage in distilled}
+    assert all(stage.seconds >= 2 for of_kind in found.values() for stage in of_kind)
+
+
+def write_manifest(store: Path, stage: Stage, seconds: float) -> None:
+    """An artifact of a stage, as far as its manifest goes."""
+    folder = store / "artifacts" / stage.key
+    folder.mkdir(parents=True)
+    manifest = ArtifactManifest(
+        key=stage.key,
+        kind=stage.kind,
+        version=stage.version,
+        label=stage.label,
+        params=dict(stage.params),
+        seed=stage.seed,
+        inputs=dict(stage.inputs),
+        files={},
+        counts={"tokens": 77.0} if stage.kind == "lm.distil" else {},
+        wall_seconds=seconds,
+        finished="",
+        versions={},
+        machine={},
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
