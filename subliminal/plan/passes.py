@@ -86,7 +86,7 @@ class Passes:
         """
         rows, row = written.rows, written.row
         tokens, length = rows * row.completion, row.prompt + row.completion
-        steps = tokens / min(rows, self.rows_at_once)
+        steps = tokens / max(1, min(rows, self.rows_at_once))
         # Our own engine reads equal prompts once; transformers' cache is copied for each token.
         prompts, copies = (written.texts, 1) if self.own_engine else (rows, 3)
         shape = self.shape
