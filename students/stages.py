@@ -69,7 +69,9 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         conversations = matching_conversations(
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
-        answers = _answers(Subject(reference, chat, dtype), conversations, seed, report)
+        answers = task.ranks.from_first(
+            _answers(Subject(reference, chat, dtype), conversations, seed, report)
+        )
         data = encode(chat, conversations, answers)
         source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
         log = train(
@@ -82,6 +84,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             checkpoint=task.partial / PROGRESS,
             report=report,
             resources=task.stage.resources,
+            ranks=task.ranks,
         )
         keep_trained(task, student, "start", "student")
         write_losses(task.folder, log)
@@ -98,8 +101,8 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 STUDENTS_IN_TURN = 8
 """More would keep what is made of the first ones waiting for the last."""
 KINDS = (
-    StageKind("lm.match", 4, match),
-    StageKind("lm.distil", 2, distil, max_lot=STUDENTS_IN_TURN),
+    StageKind("lm.match", 4, match, spreads=True),
+    StageKind("lm.distil", 2, distil, most_sharing=STUDENTS_IN_TURN, spreads=True),
 )
 
 
@@ -119,7 +122,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         loss = loss.remembering(source, precision(task), report)
     observation = LanguageObservation.model_validate(params["observation"])
     watcher = Watcher(chat_format(task), read_bank(params["bank"]))
-    curve = Curve(watcher, task.partial, task.partial / PROGRESS)
+    curve = Curve(watcher, task.partial, task.partial / PROGRESS, task.ranks)
     log = train(
         student,
         source,
@@ -132,6 +135,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         checkpoint=task.partial / PROGRESS,
         report=report,
         resources=task.stage.resources,
+        ranks=task.ranks,
     )
     curve.write(task.folder)
     keep_trained(task, student, "start", "student")
@@ -191,4 +195,5 @@ def _divergent(
     """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
     dtype = precision(task)
     ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
-    return ours != likeliest_tokens(reference_model(task), rows, dtype=dtype)
+    theirs = likeliest_tokens(reference_model(task), rows, dtype=dtype)
+    return task.ranks.from_first(ours != theirs)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
 
@@ -25,6 +26,8 @@ class Cost:
     """Whether a lot's stages run at once and so are in memory together."""
     share_of_rate: float = 1.0
     """Share of the machine's matrix-product rate at which the operations are done."""
+    devices: int = 1
+    """GPUs that it takes, where it takes any."""
 
     def seconds(self, flops_per_second: float) -> float:
         """How long it takes at a rate of matrix products."""
@@ -36,7 +39,7 @@ class Stage:
     """A pure function of its parameters, its inputs and its seed, not yet evaluated.
 
     Stages that differ only in seed and inputs form a *lot*: a kind that can train many models at
-    once, or one after the other on what they share, gets the whole lot in one call.
+    once gets the whole lot in one call. So do stages that share what takes long to set up.
     """
 
     kind: str
@@ -57,8 +60,6 @@ class Stage:
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Role of a model from the hub -> its name at its commit; recorded, but not part of the key:
     the parameters hold a fingerprint of what it is."""
-    alone: bool = False
-    """Whether it would gain nothing from being run together with others of its lot."""
     resources: Resources = ONE_DEVICE
     """What it may compute with; not part of the key, because its result is the same but for
     rounding."""
@@ -71,6 +72,9 @@ class Stage:
     """Key of the next shorter training of the process; a hint that never changes the result."""
     keep_state: bool = False
     """Whether to keep what a longer training needs to continue."""
+    shares: str | None = None
+    """What is set up once for all of a lot's stages, such as an engine: stages of a kind that share
+    it form a lot, whatever else they differ in. Never changes the result."""
 
     @cached_property
     def key(self) -> str:
@@ -85,7 +89,8 @@ class Stage:
     @cached_property
     def lot(self) -> str:
         """Equal for stages that may run together."""
-        return digest([self.kind, self.version, self.params, sorted(self.inputs)])
+        alike = self.shares or [self.params, sorted(self.inputs)]
+        return digest([self.kind, self.version, alike])
 
 
 def memory_of(lot: Iterable[Stage], workers: int = 1) -> int:
@@ -109,6 +114,12 @@ class Task:
     """Folder for progress; it outlives a kill and goes when the stage is done."""
     continues: Path | None
     """Artifact of the shorter training, if it is there and kept its state."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the GPUs that it may use, as this process counts them; none where there are
+    none."""
+    ranks: Ranks = ALONE
+    """The processes that do the stage together. The first one's folder becomes the artifact; all
+    see the progress, which the first one alone writes."""
 
 
 @dataclass(frozen=True)
@@ -171,10 +182,15 @@ class StageKind:
     """Yields one outcome for each task, in any order, each as soon as it is known."""
     max_lot: int = 1
     """The most stages handed over in one call."""
+    most_sharing: int = 1
+    """The same of stages that share what is set up for the lot."""
+    spreads: bool = False
+    """Whether its code runs in several processes at once, one for each device of a stage, that do
+    the stage together; otherwise what it starts may use them."""
 
     def most(self, stage: Stage) -> int:
         """The most stages of this one's lot that are handed over together."""
-        return 1 if stage.alone else self.max_lot
+        return self.max_lot if stage.shares is None else self.most_sharing
 
 
 def digest(data: object) -> str:

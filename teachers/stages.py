@@ -66,6 +66,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             checkpoint=task.partial / "training.safetensors",
             report=report,
             resources=task.stage.resources,
+            ranks=task.ranks,
         )
         keep_trained(task, model)
         write_losses(task.folder, log)
@@ -159,7 +160,7 @@ _TRANSFORMS = {
 }
 
 KINDS = (
-    StageKind("lm.teach", 2, teach),
+    StageKind("lm.teach", 2, teach, spreads=True),
     StageKind("lm.steer", 1, steer),
     StageKind("lm.gate", 1, gate),
     StageKind("lm.write", 2, write),
