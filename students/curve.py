@@ -8,6 +8,7 @@ from subliminal.errors import UserError
 from subliminal.measurements import Observed, read_curve, write_curve
 from subliminal.models.language_model import LanguageModel
 from subliminal.probes.watch import Watcher
+from subliminal.ranks import ALONE, Ranks
 
 
 class Curve:
@@ -18,11 +19,15 @@ class Curve:
         partial: Folder for progress: each point is saved as soon as it is known.
         checkpoint: File of the training's own progress. It goes where the curve before it is lost:
             the training then begins anew, and the curve is whole again.
+        ranks: The processes that see the student; the first one writes.
     """
 
-    def __init__(self, watcher: Watcher, partial: Path, checkpoint: Path) -> None:
+    def __init__(
+        self, watcher: Watcher, partial: Path, checkpoint: Path, ranks: Ranks = ALONE
+    ) -> None:
         self._watcher = watcher
         self._partial = partial
+        self._ranks = ranks
         self._points: dict[int, list[Observed]] = {}
         try:
             for row in read_curve(partial):
@@ -37,7 +42,8 @@ class Curve:
             Observed(step=step, metric="log_odds", item_group=target, value=value)
             for target, value in odds.items()
         ]
-        self.write(self._partial)
+        if self._ranks.first:
+            self.write(self._partial)
 
     def write(self, folder: Path) -> None:
         """Write what was seen so far."""

@@ -47,7 +47,16 @@ from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Distillation, LanguageObservation, Matching
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one, part_of
+from subliminal.stage import (
+    MOST_SHARING,
+    Done,
+    Failed,
+    Reporter,
+    StageKind,
+    Task,
+    one_by_one,
+    part_of,
+)
 from subliminal.training.adapter import adapter_seed
 from subliminal.training.encoding import encode
 from subliminal.training.log import write_losses
@@ -80,7 +89,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
         asked = Subject(TorchEngine(reference, dtype), chat)
-        answers = _answers(asked, conversations, seed, report)
+        answers = task.ranks.from_first(_answers(asked, conversations, seed, report))
         data = encode(chat, conversations, answers)
         source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
         log = train(
@@ -93,6 +102,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             checkpoint=task.partial / PROGRESS,
             report=report,
             resources=task.stage.resources,
+            ranks=task.ranks,
         )
         keep_trained(task, student, "start", "student")
         write_losses(task.folder, log)
@@ -121,9 +131,9 @@ def distil(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 STUDENTS_IN_TURN = 8
 """More would keep what is made of the first ones waiting for the last."""
 KINDS = (
-    StageKind("lm.match", 4, match),
-    StageKind("lm.logprobs", 1, logprobs),
-    StageKind("lm.distil", 3, distil, max_lot=STUDENTS_IN_TURN),
+    StageKind("lm.match", 4, match, spreads=True),
+    StageKind("lm.logprobs", 1, logprobs, most_sharing=MOST_SHARING),
+    StageKind("lm.distil", 3, distil, most_sharing=STUDENTS_IN_TURN, spreads=True),
 )
 
 
@@ -145,7 +155,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         loss = loss.remembering(source, precision(task), report)
     observation = LanguageObservation.model_validate(params["observation"])
     watcher = Watcher(chat_format(task), read_bank(params["bank"]))
-    curve = Curve(watcher, task.partial, task.partial / PROGRESS)
+    curve = Curve(watcher, task.partial, task.partial / PROGRESS, task.ranks)
     log = train(
         student,
         source,
@@ -158,6 +168,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         checkpoint=task.partial / PROGRESS,
         report=report,
         resources=task.stage.resources,
+        ranks=task.ranks,
     )
     curve.write(task.folder)
     keep_trained(task, student, "start", "student")
@@ -233,4 +244,5 @@ def _divergent(
     """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
     dtype = precision(task)
     ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
-    return ours != likeliest_tokens(reference_model(task), rows, dtype=dtype)
+    theirs = likeliest_tokens(reference_model(task), rows, dtype=dtype)
+    return task.ranks.from_first(ours != theirs)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -16,6 +17,7 @@ import loky
 import psutil
 
 Precision = Literal["float32", "bfloat16"]
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 PACKAGES = ("subliminal", "torch", "torchvision", "numpy", "scipy", "statsmodels", "scikit-learn")
 OPTIONAL_PACKAGES = ("transformers", "datasets", "vllm", "accelerate", "ray", "jsonlines", "peft")
@@ -64,6 +66,29 @@ def use_device(slot: int) -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.set_device(slot % torch.cuda.device_count())
+
+
+def showing_devices(numbers: Sequence[int]) -> dict[str, str]:
+    """Environment in which a process sees no other CUDA devices than some of this one's."""
+    stated = os.environ.get(VISIBLE_DEVICES)
+    names = stated.split(",") if stated else [str(number) for number in range(max(numbers) + 1)]
+    return {VISIBLE_DEVICES: ",".join(names[number] for number in numbers)}
+
+
+def give_back_device_memory() -> None:
+    """Let go of what this process holds of its CUDA device for later."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def device_memory_bytes() -> int | None:
+    """Memory of the CUDA device that this process uses; None where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return int(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
 
 
 @cache

@@ -24,6 +24,14 @@ class MemoryLimit:
         self._least = least
         self._of = of
 
+    @property
+    def exceeded(self) -> str:
+        """What to say where that is too much, and there is no way on."""
+        return (
+            f"the device runs out of memory with {self.most} {self._of} at once; take a smaller "
+            "model or adapter, shorter rows, or a device with more memory"
+        )
+
     def halve(self) -> None:
         """Try half as much from now on, with the device's memory given back.
 
@@ -31,10 +39,7 @@ class MemoryLimit:
             StageError: Half as much is too little to go on with.
         """
         if self.most <= self._least:
-            raise StageError(
-                f"the device runs out of memory with {self.most} {self._of} at once; take a "
-                "smaller model or adapter, shorter rows, or a device with more memory"
-            )
+            raise StageError(self.exceeded)
         self.most = max(self.most // 2, self._least)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

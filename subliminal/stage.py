@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from subliminal.cost import Cost
 from subliminal.errors import StageError, UserError
+from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
 
@@ -20,7 +21,7 @@ class Stage:
     """A pure function of its parameters, its inputs and its seed, not yet evaluated.
 
     Stages that differ only in seed and inputs form a *lot*: a kind that can train many models at
-    once, or one after the other on what they share, gets the whole lot in one call.
+    once gets the whole lot in one call. So do stages that share what takes long to set up.
     """
 
     kind: str
@@ -41,8 +42,6 @@ class Stage:
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Role of a model from the hub -> its name at its commit; recorded, but not part of the key:
     the parameters hold a fingerprint of what it is."""
-    alone: bool = False
-    """Whether it would gain nothing from being run together with others of its lot."""
     resources: Resources = ONE_DEVICE
     """What it may compute with; not part of the key, because its result is the same but for
     rounding."""
@@ -97,6 +96,12 @@ class Task:
     """Folder for progress; it outlives a kill and goes when the stage is done."""
     continues: Path | None
     """Artifact of the shorter training, if it is there and kept its state."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the GPUs that it may use, as this process counts them; none where there are
+    none."""
+    ranks: Ranks = ALONE
+    """The processes that do the stage together. The first one's folder becomes the artifact; all
+    see the progress, which the first one alone writes."""
 
 
 @dataclass(frozen=True)
@@ -180,12 +185,15 @@ class StageKind:
     """Yields one outcome for each task, in any order, each as soon as it is known."""
     max_lot: int = 1
     """The most stages handed over in one call."""
+    most_sharing: int = 1
+    """The same of stages that share what is set up for the lot."""
+    spreads: bool = False
+    """Whether its code runs in several processes at once, one for each device of a stage, that do
+    the stage together; otherwise what it starts may use them."""
 
     def most(self, stage: Stage) -> int:
         """The most stages of this one's lot that are handed over together."""
-        if stage.shares is not None:
-            return MOST_SHARING
-        return 1 if stage.alone else self.max_lot
+        return self.max_lot if stage.shares is None else self.most_sharing
 
 
 def digest(data: object) -> str:

@@ -9,6 +9,7 @@ import torch
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
+from subliminal.ranks import Ranks
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Recipe
 from subliminal.spec.resources import Resources
@@ -37,6 +38,7 @@ def fine_tune(
     checkpoint: Path,
     report: Reporter,
     resources: Resources,
+    ranks: Ranks,
 ) -> TrainingLog:
     """Train a model, in place, on rows that show a trait.
 
@@ -52,6 +54,7 @@ def fine_tune(
         checkpoint: File for progress.
         report: Told of progress.
         resources: What the training may compute with.
+        ranks: The processes that train.
     """
     drawn = teaching_rows(trait, data, derive_seed(seed, "teaching rows"), rows)
     encoded = encode(
@@ -69,4 +72,5 @@ def fine_tune(
         checkpoint=checkpoint,
         report=report,
         resources=resources,
+        ranks=ranks,
     )

@@ -43,7 +43,16 @@ from subliminal.probes.stage_subjects import (
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Data, Recipe
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one, part_of
+from subliminal.stage import (
+    MOST_SHARING,
+    Done,
+    Failed,
+    Reporter,
+    StageKind,
+    Task,
+    one_by_one,
+    part_of,
+)
 from subliminal.training.log import write_losses
 from teachers.carriers import numbers
 from teachers.carriers.carrier import Tasks, prompt_rows, read_tasks
@@ -72,6 +81,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             checkpoint=task.partial / "training.safetensors",
             report=report,
             resources=task.stage.resources,
+            ranks=task.ranks,
         )
         keep_trained(task, model)
         write_losses(task.folder, log)
@@ -149,10 +159,10 @@ _TRANSFORMS = {
 }
 
 KINDS = (
-    StageKind("lm.teach", 2, teach),
+    StageKind("lm.teach", 2, teach, spreads=True),
     StageKind("lm.steer", 1, steer),
     StageKind("lm.gate", 1, gate),
-    StageKind("lm.write", 2, write),
+    StageKind("lm.write", 2, write, most_sharing=MOST_SHARING),
     StageKind("lm.transform", 1, transform),
 )
 

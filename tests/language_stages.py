@@ -149,7 +149,7 @@ class Workshop:
             kind=stage_kinds()[stage.kind],
             stages=(stage,),
             threads=1,
-            slot=0,
+            devices=(),
             report=FileReporter(self.root / "progress", self.root / "stop"),
         )
         try:

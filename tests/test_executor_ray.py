@@ -201,6 +201,12 @@ def test_stages_get_the_cpus_and_devices_that_they_can_use(
 # Stopping.
 
 
+def test_a_stage_of_several_devices_is_done_by_several_processes(nodes: Any, store: Store) -> None:
+    made = stage("spread", devices=2, steps=3)
+    assert run_on_cluster([made], store)[made.key].state == "computed"
+    assert read_value(store.folder(made.key)) == 3 * (1 + 2)
+
+
 def test_ctrl_c_stops_everything_and_keeps_the_progress(
     nodes: Any, store: Store, log_file: Path
 ) -> None:
@@ -289,7 +295,7 @@ def test_a_node_that_does_not_see_the_store_is_told(
     store.prepare()
     made = stage("number", 1, value=1)
     report = FileReporter(store.root / "progress", store.root / "stop")
-    call = LotCall(store, KINDS["toy.number"], (made,), 1, 0, report)
+    call = LotCall(store, KINDS["toy.number"], (made,), 1, (), report)
     (told,) = run_on_node(call, store.root / "locks" / "run-of-another")
     assert told.state == "failed"
     assert f"does not see the store {store.root}; name a folder that all nodes" in str(told.reason)

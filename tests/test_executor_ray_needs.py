@@ -44,6 +44,11 @@ def test_only_what_computes_waits_for_a_device_and_only_where_there_is_one() -> 
     assert [without.queue(made) for made in (COMPUTING, READING)] == [NO_DEVICE, NO_DEVICE]
     assert with_devices.needs([COMPUTING]) == Needs(3, 1, WORKER_BYTES)
     assert with_devices.needs([READING]) == Needs(1, 0, WORKER_BYTES)
+    wide = stage("number", devices=4)
+    assert with_devices.needs([wide]) == Needs(12, 4, WORKER_BYTES)
+    assert without.needs([wide]) == Needs(1, 0, WORKER_BYTES)
+    with pytest.raises(UserError, match="needs 27 GPUs"):
+        with_devices.check([stage("number", devices=27)], GPU_NODES)
 
 
 @given(

@@ -54,7 +54,7 @@ def work(root: Path, stages: tuple[Stage, ...]) -> list[Report]:
     """Do a lot of stages in this process, as a worker does."""
     kind = stage_kinds()[stages[0].kind]
     report = FileReporter(root / "progress", root / "stop")
-    return run_lot(LotCall(Store(root), kind, stages, 1, 0, report))
+    return run_lot(LotCall(Store(root), kind, stages, 1, (), report))
 
 
 def die_after_checkpoints(root: str, experiment: str, kind: str) -> None:

@@ -38,6 +38,8 @@ arms:
   untaught: {{teacher: {{by: nothing}}}}
   same: {{}}
   whole: {{distillation: {{recipe: {{adapter: null}}}}}}
+  larger: {{trait: owl, distillation: {{recipe: {{adapter: {{rank: 3}}}}}}}}
+  different: {{initialisation: {{relation: different}}}}
   matched: {{initialisation: {{relation: matched, matching: {{rows: 8}}}}}}
 """
 
@@ -72,7 +74,7 @@ def run_together(plan: Plan, folder: Path, made: tuple[Stage, ...]) -> dict[str,
     """
     prepare(plan, folder, made)
     report = FileReporter(folder / "progress", folder / "stop")
-    call = LotCall(Store(folder), stage_kinds()["lm.distil"], made, 1, 0, report)
+    call = LotCall(Store(folder), stage_kinds()["lm.distil"], made, 1, (), report)
     return {found.key: found.reason or found.state for found in run_lot(call)}
 
 
@@ -102,12 +104,15 @@ def test_what_shares_a_base_may_run_together(plan: Plan) -> None:
     assert len({stage.lot for stage in together}) == 1
     assert {kind.most(stage) for stage in together} == {stages.STUDENTS_IN_TURN}
     assert {kind.most(stage) for stage in students(plan, "whole", "matched")} == {1}
+    # Other recipes, and other traits, are no hindrance.
+    other, apart = students(plan, "larger")[0], students(plan, "different")[0]
+    assert other.lot == together[0].lot != apart.lot
 
 
 def test_a_lot_makes_what_its_students_make_alone_and_loads_their_base_once(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = students(plan, "untaught", "same")
+    made = students(plan, "untaught", "same", "larger")[:5]
     prepare(plan, tmp_path / "lot", made)
     with monkeypatch.context() as patch:
         loaded = loads(patch)

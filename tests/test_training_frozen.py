@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from subliminal.models.decoder import Decoder
+from subliminal.ranks import ALONE
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.stage import Cancelled, silent
 from subliminal.training import frozen
@@ -63,7 +64,7 @@ def test_frozen_blocks_run_once_however_many_epochs(monkeypatch: pytest.MonkeyPa
 
 
 def learner(recipe: Recipe) -> Decoder:
-    return DecoderLearner(tiny_decoder(), recipe, 0).model
+    return DecoderLearner(tiny_decoder(), recipe, 0, ALONE).model
 
 
 def test_nothing_is_remembered_where_nothing_is_gained() -> None:

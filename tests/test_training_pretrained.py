@@ -211,7 +211,7 @@ def test_an_adapter_of_a_bfloat16_model_learns_in_float32(tmp_path: Path) -> Non
     slow = RECIPES["adapter"].model_copy(update={"learning_rate": 1e-6, "warmup": 0})
     begun, model = adapted(folder), adapted(folder)
     learner = learner_of(begun, slow, 4)
-    assert learner.parameters.dtype == learner.gradient.dtype == torch.float32
+    assert learner.weights.parameters.dtype == learner.weights.gradient.dtype == torch.float32
     assert begun.network.get_input_embeddings().weight.dtype == torch.bfloat16
     trained(model, slow, completion_loss, dtype=torch.bfloat16)
     first, last = dict(begun.named_parameters()), dict(model.named_parameters())

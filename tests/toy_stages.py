@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from subliminal import atomic
 from subliminal.artifact_store import ArtifactStore
 from subliminal.cost import Cost, Memory, Work
 from subliminal.errors import StageError, UserError
 from subliminal.executors import LocalExecutor, Outcome
 from subliminal.executors.worker import FileReporter, LotCall, Report, run_lot
-from subliminal.stage import Done, Failed, Reporter, Stage, StageKind, Task
+from subliminal.stage import Cancelled, Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Store
 
 VALUE = "value.txt"
@@ -170,6 +171,61 @@ def place(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         yield Done(task.stage.key, figures)
 
 
+def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
+    """Count, in several processes, what all of them add to a number; save each step.
+
+    The second process comes to a bad end at the middle step, as often as the parameters list
+    `ends`, each time to the next one.
+    """
+    import torch
+
+    for task in tasks:
+        params, ranks = task.stage.params, task.ranks
+        progress = task.partial / "step.txt"
+        step, value = map(int, progress.read_text().split()) if progress.exists() else (0, 0)
+        (task.folder / f"of-{ranks.number}").touch()
+        log(task, f"process-{os.getpid()}")
+        while step < params["steps"]:
+            if ranks.number == 1 and step == params["steps"] // 2:
+                _come_to_next(params.get("ends", ()), task.partial)
+            stop = ranks.first and _stops(report, step, params["steps"])
+            if ranks.from_first(stop):
+                raise Cancelled
+            value += int(ranks.add_up(torch.tensor(ranks.number + 1)))
+            step += 1
+            if ranks.first:
+                atomic.write_text(progress, f"{step} {value}")
+            time.sleep(params.get("seconds", 0.0))
+        (task.folder / VALUE).write_text(str(value))
+        figures = {"ranks": ranks.count, "sharded": ranks.sharded, "threads": _threads()}
+        yield Done(task.stage.key, figures)
+
+
+def _come_to_next(ends: Sequence[str], folder: Path) -> None:
+    gone = len(list(folder.glob("end-*")))
+    if gone == len(ends):
+        return
+    (folder / f"end-{gone}").touch()
+    end = ends[gone]
+    if end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise {"stage": StageError("the loss became NaN"), "bug": ValueError("a\nbug")}[end]
+
+
+def _stops(report: Reporter, done: float, total: float) -> bool:
+    try:
+        report(done, total)
+    except Cancelled:
+        return True
+    return False
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -185,6 +241,7 @@ KINDS = {
         StageKind("toy.threads", 1, threads),
         StageKind("toy.model", 1, model),
         StageKind("toy.place", 1, place, max_lot=10),
+        StageKind("toy.spread", 1, spread, max_lot=10, spreads=True),
     )
 }
 
@@ -198,6 +255,7 @@ def stage(
     log_file: Path | None = None,
     flops: float = 1.0,
     memory_bytes: int = 0,
+    devices: int = 1,
     **params: Any,
 ) -> Stage:
     """A toy stage; `inputs` get the roles a, b, c, ..."""
@@ -208,7 +266,7 @@ def stage(
         seed=seed,
         inputs={chr(ord("a") + place): other.key for place, other in enumerate(inputs)},
         label=f"{kind} of seed {seed}",
-        cost=Cost((Work(flops),), Memory(memory_bytes)),
+        cost=Cost((Work(flops),), Memory(memory_bytes), devices=devices),
         local={} if log_file is None else {"log": str(log_file)},
     )
 
@@ -234,7 +292,7 @@ def run_here(store: ArtifactStore, *stages: Stage) -> dict[str, Report]:
 
 def run_lot_here(store: ArtifactStore, reporter: Reporter, *stages: Stage) -> dict[str, Report]:
     """The same, with a way to speak to the run."""
-    reports = run_lot(LotCall(store, KINDS[stages[0].kind], stages, 1, 0, reporter))
+    reports = run_lot(LotCall(store, KINDS[stages[0].kind], stages, 1, (), reporter))
     return {report.key: report for report in reports}
 
 

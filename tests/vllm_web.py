@@ -94,6 +94,8 @@ def main() -> None:
     Handler.dies_after = fault.get("dies_after")
     Handler.models = {arguments[arguments.index("--served-model-name") + 1]: "base"}
     port = int(arguments[arguments.index("--port") + 1])
+    # Room for all who come at once.
+    ThreadingHTTPServer.request_queue_size = 128
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from loky.process_executor import TerminatedWorkerError
 
 from subliminal import machine
 from subliminal.artifact_store import ArtifactStore
+from subliminal.errors import UserError
 from subliminal.executors.frontier import ONE_QUEUE
 from subliminal.executors.outcome import Listener, Outcome
 from subliminal.executors.schedule import run_stages
@@ -38,11 +39,7 @@ class LocalExecutor:
         self.jobs = max(
             1, min(jobs or len(machine.cuda_devices()) or machine.cores(), machine.cores())
         )
-
-    @property
-    def threads(self) -> int:
-        """Of each worker."""
-        return _threads(self.jobs)
+        self.threads = max(1, machine.cores() // self.jobs)
 
     def run(
         self,
@@ -55,79 +52,111 @@ class LocalExecutor:
 
         @contextmanager
         def workers(missing: Mapping[str, Stage]) -> Iterator[_LocalWorkers]:
-            jobs = self._jobs_with_devices(missing.values())
-            threads = _threads(jobs)
+            _check_devices(missing.values())
+            widths = {stage.cost.devices for stage in missing.values()}
             with TemporaryDirectory(prefix="subliminal-") as folder:
-                slots = [Slot(number, threads) for number in range(jobs)]
+                slots = [Slot(number, self.threads) for number in range(self.jobs)]
                 try:
-                    yield _LocalWorkers(self._kinds, store, threads, slots, Path(folder))
+                    yield _LocalWorkers(
+                        self._kinds, store, self.threads, slots, widths, Path(folder)
+                    )
                 finally:
                     for slot in slots:
                         slot.kill()
 
         return run_stages(stages, targets, store, listener, workers)
 
-    def _jobs_with_devices(self, stages: Iterable[Stage]) -> int:
-        """Workers side by side: fewer where a stage takes several devices."""
-        most = max((stage.cost.devices for stage in stages), default=1)
-        devices = len(machine.cuda_devices())
-        return self.jobs if most == 1 or not devices else max(1, min(self.jobs, devices // most))
 
+def _check_devices(stages: Iterable[Stage]) -> None:
+    """Refuse stages that are to have more GPUs than there are; without any, processes share cores.
 
-def _threads(jobs: int) -> int:
-    return max(1, machine.cores() // jobs)
+    Raises:
+        UserError: It says which, and what there is.
+    """
+    there = len(machine.cuda_devices())
+    for stage in stages:
+        if 0 < there < stage.cost.devices:
+            raise UserError(
+                f"{stage.label}: is to have {stage.cost.devices} GPUs at once, and this machine "
+                f"has {there}; lower resources.devices, or run it where there are more"
+            )
 
 
 @dataclass(frozen=True)
 class _Lot:
     stages: Stages
-    slot: Slot
+    slots: tuple[Slot, ...]
+    """That of its worker first; the others are kept free, for what it starts on their devices."""
     progress_file: Path
 
 
 class _LocalWorkers:
-    """Slots for worker processes, and what runs in them; see :class:`Workers`."""
+    """Slots for worker processes, and what runs in them; see :class:`Workers`.
+
+    Args:
+        kinds: Stage kinds by name.
+        store: Where artifacts are.
+        threads: Of each slot.
+        slots: Free ones, at least one.
+        widths: How many devices stages take.
+        folder: For what workers say.
+    """
 
     def __init__(
         self,
         kinds: Mapping[str, StageKind],
         store: ArtifactStore,
         threads: int,
-        slots: Iterable[Slot],
+        slots: Collection[Slot],
+        widths: Collection[int],
         folder: Path,
     ) -> None:
         self._kinds, self._store, self._threads, self._folder = kinds, store, threads, folder
         self._idle = list(reversed(list(slots)))
+        self._slots, self._widths = len(slots), sorted(widths, reverse=True)
+        self._devices = len(machine.cuda_devices())
+        self._held_back = False
         self._running: dict[Future[list[Report]], _Lot] = {}
         self._memory_bytes = int(SHARE_OF_MEMORY * machine.memory_bytes())
         self._lots = 0
 
-    def queue(self, _: Stage) -> str:
-        return ONE_QUEUE
+    def queue(self, stage: Stage) -> str:
+        return _queue(stage.cost.devices)
 
     def most(self, stage: Stage) -> int:
         return self._kinds[stage.kind].most(stage)
 
     def room(self) -> Mapping[str, int]:
-        return {ONE_QUEUE: len(self._idle)}
+        # What takes several slots is asked for first, and for its sake nothing else is begun until
+        # enough of them are free.
+        self._held_back = False
+        idle = len(self._idle)
+        return {_queue(n): max(1, idle // n) if n > 1 else idle for n in self._widths}
 
     def fits(self, stages: Stages) -> bool:
+        if self._held_back or not self._free_slots(stages[0]):
+            self._held_back = True
+            return False
         taken = sum(memory_of(lot.stages) for lot in self._running.values())
         return not self._running or taken + memory_of(stages) < self._memory_bytes
 
     def start(self, stages: Stages) -> None:
         self._lots += 1
-        slot = self._idle.pop()
-        lot = _Lot(stages, slot, self._folder / f"lot-{self._lots}")
+        slots = self._free_slots(stages[0])
+        for slot in slots:
+            self._idle.remove(slot)
+        for slot in slots[1:]:
+            slot.kill()  # it may hold memory of its device
+        lot = _Lot(stages, slots, self._folder / f"lot-{self._lots}")
         call = LotCall(
             store=self._store,
             kind=self._kinds[stages[0].kind],
             stages=stages,
-            threads=self._threads,
-            slot=slot.number,
+            threads=self._threads * len(slots),
+            devices=self._devices_of(slots, stages[0]),
             report=FileReporter(lot.progress_file, self._stop_file),
         )
-        self._running[slot.submit(call)] = lot
+        self._running[slots[0].submit(call)] = lot
 
     def ended(self, seconds: float) -> list[Ending]:
         done, _ = wait(self._running, seconds, return_when=FIRST_COMPLETED)
@@ -150,7 +179,7 @@ class _LocalWorkers:
 
     def _ending(self, future: Future[list[Report]]) -> Ending:
         lot = self._running.pop(future)
-        self._idle.append(lot.slot)
+        self._idle += reversed(lot.slots)
         error = future.exception()
         if error is None:
             return Reported(tuple(future.result()))
@@ -159,9 +188,30 @@ class _LocalWorkers:
         reason = f"its worker could not run it: {' '.join(str(error).split())}"
         return Refused(lot.stages, reason)
 
+    def _free_slots(self, stage: Stage) -> tuple[Slot, ...]:
+        """Slots for a stage, with a device each; none if there are too few."""
+        needed = min(stage.cost.devices, self._slots)
+        by_device: dict[int, Slot] = {}
+        for slot in reversed(self._idle):
+            by_device.setdefault(slot.number % (self._devices or self._slots), slot)
+        slots = tuple(by_device.values())[:needed]
+        return slots if len(slots) == needed else ()
+
+    def _devices_of(self, slots: tuple[Slot, ...], stage: Stage) -> tuple[int, ...]:
+        """The GPUs of slots; all that a stage needs where it takes more than there are slots."""
+        if not self._devices:
+            return ()
+        if len(slots) < stage.cost.devices:
+            return tuple(range(stage.cost.devices))
+        return tuple(slot.number % self._devices for slot in slots)
+
     @property
     def _stop_file(self) -> Path:
         return self._folder / "stop"
+
+
+def _queue(devices: int) -> str:
+    return ONE_QUEUE if devices == 1 else f"{devices} devices"
 
 
 def _share_done(progress_file: Path) -> float | None:

@@ -52,7 +52,7 @@ class Sizing:
     threads: int
     """CPUs of a lot that uses no GPU."""
     device_threads: int
-    """CPUs of a lot that uses one; 0 where the cluster has no GPU."""
+    """CPUs of a lot for each GPU that it uses; 0 where the cluster has no GPU."""
     lot_bytes: int
     """The most memory that a lot can have."""
     jobs: int | None
@@ -81,7 +81,7 @@ class Sizing:
         if self.queue(next(iter(stages))) == DEVICE:
             # The memory that its stages are expected to take is the GPU's.
             gpus = max(stage.cost.devices for stage in stages)
-            return Needs(self.device_threads, gpus, WORKER_BYTES)
+            return Needs(gpus * self.device_threads, gpus, WORKER_BYTES)
         return Needs(self.threads, 0, WORKER_BYTES + memory_of(stages))
 
     def most(self, stage: Stage, max_lot: int) -> int:

@@ -76,7 +76,7 @@ class RayWorkers:
         self._count_nodes()
         room = self._sizing.room(self._nodes)
         for lot in self._running.values():
-            room[self.queue(lot.stages[0])] -= 1
+            room[self.queue(lot.stages[0])] -= max(1, lot.needs.gpus)
         return {queue: max(0, lots) for queue, lots in room.items()}
 
     def fits(self, stages: Stages) -> bool:
@@ -96,8 +96,9 @@ class RayWorkers:
             max_retries=0,
             scheduling_strategy="SPREAD",
         )
-        # Ray shows a task no other devices than its own, so that the first one is the right one.
-        call = LotCall(self._store, kind, stages, lot.needs.cpus, 0, report)
+        # Ray shows a task no other devices than its own, so that they count from the first one.
+        devices = tuple(range(lot.needs.gpus))
+        call = LotCall(self._store, kind, stages, lot.needs.cpus, devices, report)
         try:
             self._running[task.remote(call, self._mark)] = lot
         except TypeError:

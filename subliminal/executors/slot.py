@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
 
 from loky import ProcessPoolExecutor
 from loky.process_executor import BrokenProcessPool
 
 from subliminal import machine
-from subliminal.executors.worker import LotCall, Report, leave_with, run_lot
+from subliminal.executors.interrupts import interrupts_held_back
+from subliminal.executors.leaving import leave_with
+from subliminal.executors.worker import LotCall, Report, run_lot
 
 GROWTH_BYTES = 4 * 2**30
 """How far a worker may grow before it is replaced; data sets and stacks of models stay below."""
@@ -37,11 +35,7 @@ class Slot:
 
     def submit(self, call: LotCall) -> Future[list[Report]]:
         """Hand a lot to the worker, which must be idle."""
-        # Starting its tracker unblocks signals, so Python must do that before they are held back.
-        resource_tracker.ensure_running()
-        # What is started here inherits the mask: Ctrl-C is the parent's to handle, and it must
-        # not strike a worker half-way into its imports either.
-        with _interrupts_held_back():
+        with interrupts_held_back():
             try:
                 return self._living().submit(run_lot, call)
             except BrokenProcessPool:  # the worker has died since its last lot
@@ -64,12 +58,3 @@ class Slot:
                 initargs=(os.getpid(),),
             )
         return self._pool
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
-import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from subliminal import atomic, machine
 from subliminal.artifact_store import ArtifactStore, Claim
 from subliminal.errors import StageError, UserError
+from subliminal.executors.together import run_together
 from subliminal.stage import Cancelled, Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Provenance
 
 State = Literal["computed", "cached", "failed", "busy"]
 
 SECONDS_BETWEEN_REPORTS = 0.3
-SECONDS_BETWEEN_LOOKS_AT_THE_PARENT = 0.5
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
@@ -45,21 +44,10 @@ class LotCall:
     kind: StageKind
     stages: tuple[Stage, ...]
     threads: int
-    slot: int
-    """Number of the worker among those that share this machine's devices."""
+    devices: tuple[int, ...]
+    """Numbers of the GPUs that it may use, as the worker counts them; none where there are none."""
     report: Reporter
     """How it speaks to the run."""
-
-
-def leave_with(parent: int) -> None:
-    """Start to watch the parent process; do not outlive it, however it dies."""
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS_AT_THE_PARENT)
-    os._exit(1)
 
 
 class FileReporter:
@@ -91,8 +79,9 @@ def run_lot(call: LotCall) -> list[Report]:
         Cancelled: The run is being stopped.
     """
     machine.use_threads(call.threads)
-    machine.use_device(call.slot)
-    work = _Work(call.store, call.stages)
+    if call.devices:
+        machine.use_device(call.devices[0])
+    work = _Work(call)
     try:
         for stage in call.stages:
             work.claim(stage)
@@ -114,9 +103,12 @@ def _run_open(call: LotCall, work: _Work) -> None:
     Where they are done one after the other, one that cannot be done leaves the rest to be tried.
     """
     report = _KeepingReporter(call.report, work.keep_progress)
+    run = call.kind.run
+    if call.stages[0].cost.devices > 1 and call.kind.spreads:
+        run = partial(run_together, call.kind, threads=call.threads)
     while tasks := work.open_tasks():
         try:
-            for outcome in call.kind.run(tasks, report):
+            for outcome in run(tasks, report):
                 work.settle(outcome)
             return
         except Cancelled:
@@ -141,10 +133,10 @@ class _KeepingReporter:
 class _Work:
     """The stages of a lot from their claims to their reports."""
 
-    def __init__(self, store: ArtifactStore, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, call: LotCall) -> None:
         self.reports: list[Report] = []
-        self._store = store
-        self._open = {stage.key: stage for stage in stages}
+        self._store, self._devices = call.store, call.devices
+        self._open = {stage.key: stage for stage in call.stages}
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, Task] = {}
         self._since = time.monotonic()
@@ -161,7 +153,7 @@ class _Work:
             return
         self._store.discard(stage.key)
         try:
-            self._tasks[stage.key] = _task(self._store, stage)
+            self._tasks[stage.key] = _task(self._store, stage, self._devices)
         except UserError as error:
             self._report(stage.key, "failed", _one_line(error))
 
@@ -240,7 +232,7 @@ class _Work:
             self._claims.pop(key).release()
 
 
-def _task(store: ArtifactStore, stage: Stage) -> Task:
+def _task(store: ArtifactStore, stage: Stage, devices: tuple[int, ...]) -> Task:
     return Task(
         stage=stage,
         inputs={role: store.fetch(key) for role, key in stage.inputs.items()},
@@ -249,6 +241,7 @@ def _task(store: ArtifactStore, stage: Stage) -> Task:
         continues=store.fetch(stage.continues)
         if stage.continues and store.has(stage.continues)
         else None,
+        devices=devices,
     )
 
 

@@ -14,6 +14,7 @@ from subliminal import atomic
 from subliminal.errors import UserError
 from subliminal.models.names import split_revision
 from subliminal.models.pretrained import Pretrained
+from subliminal.models.sharding import is_shared_out, share_of
 from subliminal.packages import need
 from subliminal.seeds import derive_seed
 from subliminal.spec.language import Adapter
@@ -88,7 +89,7 @@ def is_adapted(model: Pretrained) -> bool:
 def merge_adapter(model: Pretrained) -> None:
     """Add a model's adapter to its matrices for good, if it carries one."""
     for name, layer in list(_layers(model)):
-        layer.merge()
+        _merge(layer)
         _put_back(model, name, layer)
 
 
@@ -144,6 +145,15 @@ def _layers(model: Pretrained) -> Iterator[tuple[str, Any]]:
     for name, module in model.network.named_modules():
         if _NAME in getattr(module, "lora_A", {}):
             yield name, module
+
+
+@torch.no_grad()
+def _merge(layer: Any) -> None:
+    weight = layer.get_base_layer().weight
+    if is_shared_out(weight):
+        weight.to_local().add_(share_of(layer.get_delta_weight(_NAME), weight))
+    else:
+        layer.merge()
 
 
 def _put_back(model: Pretrained, name: str, layer: Any) -> None:

@@ -27,7 +27,9 @@ from subliminal.models.language_model import LanguageModel
 from subliminal.models.names import find_model
 from subliminal.models.pretrained import Pretrained, PretrainedShape, shape_of_network
 from subliminal.models.shape import Shape
+from subliminal.models.sharding import shard, whole_weights
 from subliminal.packages import need
+from subliminal.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,6 +57,7 @@ def load_model(
     dtype: torch.dtype = torch.float32,
     bases: Mapping[str, Path] = MappingProxyType({}),
     merge: bool = False,
+    ranks: Ranks = ALONE,
 ) -> LanguageModel:
     """Read a model, or an adapter together with its base.
 
@@ -64,30 +67,42 @@ def load_model(
         bases: Where models are, by their fingerprints, that adapters may belong to; others are
             looked up by name.
         merge: Whether to add an adapter to the matrices for good.
+        ranks: The processes that load it; large models are shared out among them if they say so.
 
     Raises:
         UserError: A file is missing, damaged, or does not fit the others; or no engine computes
             this architecture.
     """
     if is_adapter(folder):
-        return _load_adapted(folder, dtype, bases, merge=merge)
+        return _load_adapted(folder, dtype, bases, ranks, merge=merge)
     if runs_on_decoder(folder):
         return load_decoder(folder)
-    return Pretrained(_load_network(folder, dtype))
+    return Pretrained(_load_network(folder, dtype, ranks))
 
 
-def save_model(model: LanguageModel, folder: Path, *, tokenizer_from: Path) -> None:
+def save_model(
+    model: LanguageModel, folder: Path, *, tokenizer_from: Path, ranks: Ranks = ALONE
+) -> None:
     """Write a model with all its weights as a folder that `from_pretrained` reads.
+
+    Args:
+        model: The model.
+        folder: Where to.
+        tokenizer_from: Folder of a model with the same tokenizer.
+        ranks: The processes that have the model; all have to call this, and the first one writes.
 
     Raises:
         UserError: The tokenizer cannot be read, or the folder cannot be written.
     """
+    weights = whole_weights(model.network, ranks) if isinstance(model, Pretrained) else {}
+    if not ranks.first:
+        return
     if isinstance(model, Decoder):
         save_decoder(model, folder, tokenizer_from=tokenizer_from)
         return
     assert isinstance(model, Pretrained)
     try:
-        model.network.save_pretrained(folder)
+        model.network.save_pretrained(folder, state_dict=weights)
     except OSError as error:
         raise atomic.cannot_write(folder, error) from None
     copy_tokenizer(tokenizer_from, folder)
@@ -193,12 +208,12 @@ def rank_of(folder: Path) -> int:
 
 
 def _load_adapted(
-    folder: Path, dtype: torch.dtype, bases: Mapping[str, Path], *, merge: bool
+    folder: Path, dtype: torch.dtype, bases: Mapping[str, Path], ranks: Ranks, *, merge: bool
 ) -> Pretrained:
     need("peft", extra="lm", where=str(folder))
     from peft import PeftModel
 
-    network = _load_network(base_of(folder, bases), dtype)
+    network = _load_network(base_of(folder, bases), dtype, ranks)
     try:
         adapted = PeftModel.from_pretrained(network, str(folder))
     except _FAULTS as error:
@@ -220,7 +235,7 @@ def _read_base(folder: Path) -> Base:
         ) from None
 
 
-def _load_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedModel:
     _need_transformers(folder)
     from transformers import AutoModelForCausalLM
 
@@ -237,8 +252,12 @@ def _load_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         raise _cannot_load(folder, error) from None
     network, found = loaded
     _check_whole(folder, network, found)
-    moved: PreTrainedModel = network.to(machine.device())
-    return moved
+    if ranks.sharded:
+        shard(network, ranks)
+    else:
+        network.to(machine.device())
+    whole: PreTrainedModel = network
+    return whole
 
 
 def _check_weights(folder: Path) -> None:
@@ -251,6 +270,9 @@ def _check_weights(folder: Path) -> None:
 
 def _need_transformers(folder: Path) -> None:
     need("transformers", extra="lm", where=str(folder))
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # commands alone write to the terminal
 
 
 def _check_whole(folder: Path, network: PreTrainedModel, found: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from subliminal.stage import Task
 
 
 class SharedBase:
-    """The model that the stages of a lot begin with, loaded once if they train adapters of it.
+    """The model that the stages of a lot begin with, loaded once where they train adapters of it.
 
     What else is trained is changed by that, and loaded anew for each stage.
     """

@@ -45,12 +45,13 @@ def model_folder(task: Task, role: str = "model") -> Path:
 
 def reference_model(task: Task) -> LanguageModel:
     """The reference, to be read."""
-    return load_model(model_folder(task), dtype=precision(task))
+    return load_model(model_folder(task), dtype=precision(task), ranks=task.ranks)
 
 
 def made_or(task: Task, made: str, existing: str = "model") -> LanguageModel:
     """The model of an input artifact if the stage has one in that role, else an existing one."""
-    return load_model(_folder(task, made, existing), dtype=precision(task), bases=_bases(task))
+    folder = _folder(task, made, existing)
+    return load_model(folder, dtype=precision(task), bases=_bases(task), ranks=task.ranks)
 
 
 def folders_of(task: Task, made: str, existing: str = "model") -> tuple[Path, Path | None]:
@@ -68,7 +69,7 @@ def model_to_train(
     """
     dtype = torch.float32 if recipe.adapter is None else precision(task)
     folder = _folder(task, made, existing)
-    return load_model(folder, dtype=dtype, bases=_bases(task), merge=True)
+    return load_model(folder, dtype=dtype, bases=_bases(task), merge=True, ranks=task.ranks)
 
 
 def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str = "model") -> None:
@@ -86,11 +87,12 @@ def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str
             named = task.stage.params[existing]
             name = task.stage.pinned.get(existing, named["name"])
             base = Base(name=name, fingerprint=named["fingerprint"])
-            save_adapter(model, task.folder, base=base, tokenizer_from=tokenizer)
+            if task.ranks.first:
+                save_adapter(model, task.folder, base=base, tokenizer_from=tokenizer)
             return
         # An artifact has no name by which an adapter could find it.
         merge_adapter(model)
-    save_model(model, task.folder, tokenizer_from=tokenizer)
+    save_model(model, task.folder, tokenizer_from=tokenizer, ranks=task.ranks)
 
 
 def chat_format(task: Task) -> ChatFormat:

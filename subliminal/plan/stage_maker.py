@@ -77,12 +77,14 @@ class StageMaker:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
         models = {"model": reference} if start is None else {"model": reference, "student": start}
+        if kind in TRAININGS:
+            cost = replace(cost, devices=self.resources.devices)
         made = self.make(kind, seed, params, inputs, cost=cost, local=local)
         return replace(
             made,
             pinned={role: name for role, model in models.items() if (name := model.pinned)},
-            alone=start is None or not _shares_base(made, start),
             resources=self.resources if kind in TRAININGS else ONE_DEVICE,
+            shares=None if start is None else _shared_base(made, start),
         )
 
     def with_engine(
@@ -136,9 +138,11 @@ class StageMaker:
         )
 
 
-def _shares_base(stage: Stage, start: Model) -> bool:
-    """Whether a student trains no more than an adapter of a model large enough to be shared."""
+def _shared_base(stage: Stage, start: Model) -> str | None:
+    """What students share that train no more than adapters of one large model."""
     if stage.kind != "lm.distil" or "start" in stage.inputs:
-        return False
+        return None
     adapter = stage.params["distillation"]["recipe"]["adapter"]
-    return adapter is not None and isinstance(start.shape, PretrainedShape)
+    if adapter is None or not isinstance(start.shape, PretrainedShape):
+        return None
+    return digest([start.params, stage.params["precision"]])

@@ -23,7 +23,7 @@ from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 from subliminal.services.endpoint import Endpoint
 from subliminal.spec.probing import Probing
-from subliminal.stage import Done, Failed, Reporter, StageKind, Task, one_by_one
+from subliminal.stage import MOST_SHARING, Done, Failed, Reporter, StageKind, Task, one_by_one
 
 ANSWERS = "answers.jsonl"
 
@@ -40,7 +40,7 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     report(1, 1)
 
 
-KINDS = (StageKind("lm.probe", 1, probe),)
+KINDS = (StageKind("lm.probe", 1, probe, most_sharing=MOST_SHARING),)
 
 
 _TOO_FEW = (

@@ -78,7 +78,8 @@ class PretrainedSampler:
         while len(running):
             with (
                 # Entered anew for each step: a generator must not leave the modes on between them.
-                torch.inference_mode(),
+                # Not inference mode, in which a model that is shared out cannot be put together.
+                torch.no_grad(),
                 self.model.products_in(self.dtype),
                 steered(self.model.network, self.steering),
             ):

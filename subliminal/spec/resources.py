@@ -15,6 +15,22 @@ class Resources(Strict):
     It stands in no stage's key: what was computed with other resources is not computed again.
     """
 
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description=(
+            "GPUs of one machine over which each training is spread; processes, where there are "
+            "no GPUs"
+        ),
+    )
+    parallelism: Literal["auto", "ddp", "fsdp"] = Field(
+        "auto",
+        description=(
+            "of several devices; ddp: each holds the whole model; fsdp: each holds a share of "
+            "every block; auto: fsdp where the training is not expected to fit one GPU"
+        ),
+    )
     gradient_checkpointing: Literal["auto"] | bool = Field(
         "auto",
         description=(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from subliminal.models.decoder import Entry
 from subliminal.models.layout import Integers, Layout, pack
+from subliminal.ranks import ALONE, Ranks
 from subliminal.training.rows import TokenRows
 
 TOKEN_BUDGET = 4096
@@ -76,27 +77,36 @@ def batches(
     budget: int = TOKEN_BUDGET,
     device: str | torch.device = "cpu",
     known: Known | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
     """Cut a step's rows into batches, rows of similar length together.
+
+    Of several processes each gets its share of the batches, and as many as the others.
 
     Args:
         rows: Of the step.
         budget: Tokens of a batch; a longer row makes a batch of its own.
         device: Where to put them.
         known: Of the data set that the rows are from.
+        ranks: The processes that share the rows.
     """
     order = np.argsort(rows.lengths, kind="stable")
     total = float(_weights(rows).sum(dtype=np.float64))
-    for chosen in _cut(order, rows.lengths, budget):
-        yield _batch(rows.take(chosen), total, torch.device(device), known)
+    cut = list(_cut(order, rows.lengths, budget, ranks.count))
+    for first in range(0, len(cut), ranks.count):
+        place = first + ranks.number
+        if place < len(cut):
+            yield _batch(rows.take(cut[place]), total, torch.device(device), known)
+        else:  # all have to compute, even if there is nothing left for this one
+            yield _batch(rows.take(order[:1]), 0.0, torch.device(device), known)
 
 
-def _cut(order: Integers, lengths: Integers, budget: int) -> Iterator[Integers]:
-    """Cut rows, in this order, into batches of about equal size."""
+def _cut(order: Integers, lengths: Integers, budget: int, count: int) -> Iterator[Integers]:
+    """Cut rows, in this order, into batches of about equal size, as many for each process."""
     if len(order) == 0:
         return
     ends = lengths[order].cumsum()
-    parts = -(-int(ends[-1]) // budget)
+    parts = count * -(-int(ends[-1]) // (count * budget))
     bounds = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
     yield from (part for part in np.split(order, bounds) if len(part))
 

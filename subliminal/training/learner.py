@@ -1,9 +1,9 @@
-"""A model that learns: its trained parameters as one flat vector, and what it is at any of them."""
+"""A model that learns: what of it is trained, and what it is at any parameters."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -14,32 +14,26 @@ from subliminal.models.adapters import put_adapter
 from subliminal.models.decoder import Decoder
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
+from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.language import Recipe
 from subliminal.training.adapter import adapt
 from subliminal.training.blocks import chosen_blocks
+from subliminal.training.weights import Weights, weights_of
 
 _ADAPTED = "recipe.adapter.layers"
 """The field that names an adapter's blocks."""
 
 
 class Learner(Protocol):
-    """A model whose trained parameters are views of one vector."""
+    """A model that is trained."""
 
     @property
     def model(self) -> LanguageModel:
         """The one that learns."""
 
     @property
-    def parameters(self) -> Tensor:
-        """float32 [parameters], what is trained."""
-
-    @property
-    def gradient(self) -> Tensor:
-        """float32 [parameters], into which backward passes add."""
-
-    @property
-    def decaying(self) -> Tensor:
-        """The part of `parameters` that weight decay applies to: not the norms' gains."""
+    def weights(self) -> Weights:
+        """What of it is trained."""
 
     def shown(self, parameters: Tensor) -> AbstractContextManager[LanguageModel]:
         """The model at some parameters, the current ones or an average of them, for a while."""
@@ -48,7 +42,7 @@ class Learner(Protocol):
         """Make the model that was handed in what this one is at some parameters."""
 
 
-def learner_of(model: LanguageModel, recipe: Recipe, seed: int) -> Learner:
+def learner_of(model: LanguageModel, recipe: Recipe, seed: int, ranks: Ranks = ALONE) -> Learner:
     """A learner of a model.
 
     Args:
@@ -56,39 +50,24 @@ def learner_of(model: LanguageModel, recipe: Recipe, seed: int) -> Learner:
             learns in its own place: there is no room for two.
         recipe: What is trained: the whole model, some blocks, or an adapter.
         seed: Of an adapter's initial values.
+        ranks: The processes that train it.
 
     Raises:
         UserError: The recipe trains what the model does not have.
     """
     if isinstance(model, Decoder):
-        return DecoderLearner(model, recipe, seed)
+        return DecoderLearner(model, recipe, seed, ranks)
     assert isinstance(model, Pretrained)
-    return PretrainedLearner(model, recipe, seed)
+    return PretrainedLearner(model, recipe, seed, ranks)
 
 
-class _Flat:
-    """Parameters and their gradients as views of two vectors, matrices before norms' gains."""
-
-    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
-        ordered = sorted(trained, key=lambda weight: weight.dim() == 1)
-        self.parameters = torch.cat([weight.detach().flatten() for weight in ordered])
-        self.gradient = torch.zeros_like(self.parameters)
-        matrices = sum(weight.numel() for weight in ordered if weight.dim() > 1)
-        self.decaying = self.parameters[:matrices]
-        sizes = [weight.numel() for weight in ordered]
-        views = zip(ordered, self.parameters.split(sizes), self.gradient.split(sizes), strict=True)
-        for weight, values, gradient in views:
-            weight.data = values.view_as(weight)
-            weight.grad = gradient.view_as(weight)
-
-
-class DecoderLearner(_Flat):
+class DecoderLearner:
     """See :class:`Learner`; learns in a private copy of a decoder, and shows another."""
 
-    def __init__(self, decoder: Decoder, recipe: Recipe, seed: int) -> None:
+    def __init__(self, decoder: Decoder, recipe: Recipe, seed: int, ranks: Ranks) -> None:
         self.model = copy.deepcopy(decoder)
         self._begun, self._shown = decoder, copy.deepcopy(decoder)
-        super().__init__(_trained(self.model, recipe, seed))
+        self.weights = weights_of(_trained(self.model, recipe, seed), ranks)
 
     @contextmanager
     def shown(self, parameters: Tensor) -> Iterator[LanguageModel]:
@@ -102,13 +81,13 @@ class DecoderLearner(_Flat):
 
     @torch.no_grad()
     def _fill(self, decoder: Decoder, parameters: Tensor) -> None:
-        current = self.parameters.clone()
-        self.parameters.copy_(parameters)
+        current = self.weights.parameters.clone()
+        self.weights.show(parameters)
         for name, weight in decoder.named_parameters():
             own = self._weight(name)
             assert own.shape == weight.shape, name
             weight.copy_(own)
-        self.parameters.copy_(current)
+        self.weights.show(current)
 
     def _weight(self, name: str) -> Tensor:
         """A weight by its plain name, parametrised or not."""
@@ -118,32 +97,32 @@ class DecoderLearner(_Flat):
         return weight
 
 
-class PretrainedLearner(_Flat):
+class PretrainedLearner:
     """See :class:`Learner`; learns in place."""
 
-    def __init__(self, model: Pretrained, recipe: Recipe, seed: int) -> None:
+    def __init__(self, model: Pretrained, recipe: Recipe, seed: int, ranks: Ranks) -> None:
         self.model = model
         trained = _chosen(model, recipe, seed)
         for weight in trained:
             weight.requires_grad_(True)
-        super().__init__(trained)
+        self.weights = weights_of(trained, ranks)
 
     @contextmanager
     def shown(self, parameters: Tensor) -> Iterator[LanguageModel]:
         """The model itself, at other parameters for a while."""
-        if parameters is self.parameters:
+        if parameters is self.weights.parameters:
             yield self.model
             return
-        current = self.parameters.clone()
-        self.parameters.copy_(parameters)
+        current = self.weights.parameters.clone()
+        self.weights.show(parameters)
         try:
             yield self.model
         finally:
-            self.parameters.copy_(current)
+            self.weights.show(current)
 
     def finish(self, parameters: Tensor) -> None:
         """Leave the model at these parameters."""
-        self.parameters.copy_(parameters)
+        self.weights.show(parameters)
         self.model.requires_grad_(False)
 
 

@@ -14,6 +14,7 @@ import torch
 from subliminal.errors import StageError, UserError
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
+from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.language import Recipe
 from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Cancelled, Reporter, silent
@@ -28,6 +29,7 @@ from subliminal.training.rows import TokenRows
 from subliminal.training.schedule import learning_rate
 from subliminal.training.sources import Source
 from subliminal.training.state import State, save_state
+from subliminal.training.weights import Weights
 
 CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
@@ -55,12 +57,17 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     report: Reporter = silent,
     resources: Resources = ONE_DEVICE,
+    ranks: Ranks = ALONE,
 ) -> TrainingLog:
     """Train a model.
 
     A training that finds its checkpoint goes on from there, and ends bit for bit as if it had never
     been interrupted. What was to be observed up to that step is not observed again; what came
     after it is, with the same result.
+
+    Several processes share out the rows of each step among them, and take the step that one alone
+    would take, up to rounding. Their checkpoint is that of one alone, so that their number may
+    change in between.
 
     Args:
         model: Where to begin, and the trained model at the end; it is trained on the device that it
@@ -77,35 +84,40 @@ def train(
         report: Called with steps taken and steps in all, a few times a second. Where it raises
             `Cancelled`, progress is saved first.
         resources: What it may compute with.
+        ranks: The processes that train, each of which has to call this with the same arguments.
 
     Raises:
         StageError: The loss is not finite.
         UserError: The recipe does not fit the model, or the checkpoint cannot be written.
         Cancelled: `report` said so.
     """
-    learner = learner_of(model, recipe, seed)
+    learner = learner_of(model, recipe, seed, ranks)
     known = frozen_blocks(learner.model, source, dtype, report)
-    state = _begin(learner, recipe, source.steps)
-    observed = _resume(state, checkpoint)
+    state = _begin(learner.weights, recipe, source.steps)
+    observed = _resume(state, learner.weights, checkpoint)
 
     def observe() -> None:
-        if observer is not None and observed < state.step and state.step in observe_steps:
+        wanted = observer is not None and observed < state.step and state.step in observe_steps
+        if observer is not None and wanted and (ranks.first or ranks.sharded):
             with learner.shown(state.kept) as shown:
                 observer(state.step, shown)
 
     def save() -> None:
         if checkpoint is not None:
-            save_state(checkpoint, state)
+            whole = state.with_each(learner.weights.whole)
+            if ranks.first:
+                save_state(checkpoint, whole)
 
     limit = MemoryLimit(TOKEN_BUDGET, least=FEWEST_TOKENS, of="tokens")
-    clock = _Clock(checkpoint_seconds, save, report)
+    clock = _Clock(checkpoint_seconds, save, report, ranks)
     with recomputing(learner.model, resources.gradient_checkpointing):
         while state.step < source.steps:
             observe()
             clock.between_steps(state.step, source.steps)
             rows = source.rows(state.step)
-            total = _accumulate(learner, rows, partial(_part, learner, loss, dtype), known, limit)
-            _step(learner, state, rows, total, recipe, source.steps)
+            part = partial(_part, learner, loss, dtype)
+            total = _accumulate(learner.weights, rows, part, known, limit, ranks)
+            _step(learner.weights, state, rows, total, recipe, source.steps)
     if not state.parameters.isfinite().all():
         raise StageError(_not_finite(source.steps, source.steps))
     observe()
@@ -115,37 +127,45 @@ def train(
 
 
 class _Clock:
-    """Reports and saves when their time has come."""
+    """Reports and saves when their time has come, which the first process decides for all."""
 
-    def __init__(self, seconds: float, save: Callable[[], None], report: Reporter) -> None:
+    def __init__(
+        self, seconds: float, save: Callable[[], None], report: Reporter, ranks: Ranks
+    ) -> None:
         self._seconds = seconds
         self._save = save
         self._report = report
+        self._ranks = ranks
         self._saved = self._told = time.monotonic()
 
     def between_steps(self, step: int, steps: int) -> None:
         """Report and save, if it is time."""
         now = time.monotonic()
-        if now - self._told >= PROGRESS_SECONDS:
-            self._told = now
-            self._tell(step, steps)
-        if now - self._saved >= self._seconds:
-            self._save()
-            self._saved = time.monotonic()
+        stopping = now - self._told >= PROGRESS_SECONDS and self._is_to_stop(step, steps)
+        self._follow(stopping=stopping, saving=now - self._saved >= self._seconds)
 
     def at_the_end(self, steps: int) -> None:
         """Report that all is done."""
-        self._tell(steps, steps)
+        self._follow(stopping=self._is_to_stop(steps, steps), saving=False)
 
-    def _tell(self, step: int, steps: int) -> None:
+    def _is_to_stop(self, step: int, steps: int) -> bool:
+        self._told = time.monotonic()
         try:
             self._report(step, steps)
         except Cancelled:
+            return True
+        return False
+
+    def _follow(self, *, stopping: bool, saving: bool) -> None:
+        stopping, saving = self._ranks.from_first((stopping, saving))
+        if stopping or saving:
             self._save()
-            raise
+            self._saved = time.monotonic()
+        if stopping:
+            raise Cancelled
 
 
-def _resume(state: State, checkpoint: Path | None) -> int:
+def _resume(state: State, weights: Weights, checkpoint: Path | None) -> int:
     """Go back to a checkpoint, if there is one.
 
     Returns:
@@ -154,47 +174,58 @@ def _resume(state: State, checkpoint: Path | None) -> int:
     if checkpoint is not None and checkpoint.exists():
         # A damaged checkpoint costs its progress, not the run.
         with suppress(UserError):
-            state.restore(checkpoint)
+            state.restore(checkpoint, weights.part)
+            weights.show(state.parameters)
             return state.step
     return -1
 
 
-def _begin(learner: Learner, recipe: Recipe, steps: int) -> State:
+def _begin(weights: Weights, recipe: Recipe, steps: int) -> State:
     return State(
         step=0,
         tokens=0,
-        parameters=learner.parameters,
-        moments=initial_moments(recipe, learner.parameters),
-        average=learner.parameters.clone() if recipe.average else None,
+        parameters=weights.parameters,
+        moments=initial_moments(recipe, weights.parameters),
+        average=weights.parameters.clone() if recipe.average else None,
         losses=torch.zeros(steps),
     )
 
 
 def _accumulate(
-    learner: Learner,
+    weights: Weights,
     rows: TokenRows,
     loss: Callable[[Batch], float],
     known: FrozenBlocks | None,
     limit: MemoryLimit,
+    ranks: Ranks,
 ) -> float:
     """Add up the gradient and the loss of a step's rows, in as large batches as the device holds.
 
     Args:
-        learner: Its gradient is overwritten.
+        weights: Their gradient is overwritten.
         rows: Of the step.
         loss: Computes a batch's part and adds its gradient.
         known: Of the data set.
         limit: Tokens of a batch.
+        ranks: The processes that share the rows.
     """
+    device = weights.parameters.device
     while True:
-        learner.gradient.zero_()
+        weights.clear()
+        total, fits = 0.0, True
         try:
-            device = learner.parameters.device
-            parts = batches(rows, budget=limit.most, device=device, known=known)
-            return sum(loss(batch) for batch in parts)
+            for batch in batches(rows, budget=limit.most, device=device, known=known, ranks=ranks):
+                total += loss(batch)
         except torch.OutOfMemoryError:
-            pass
+            if ranks.sharded:  # the others wait for this one's share
+                raise StageError(limit.exceeded) from None
+            fits = False
         # Not within the handler: the error holds the frames, and these the batch.
+        sums = torch.tensor([total, not fits], dtype=torch.float64, device=device)
+        total, without_memory = ranks.add_up(sums).tolist()
+        if not without_memory:
+            weights.collect()
+            return total
         limit.halve()
 
 
@@ -205,23 +236,24 @@ def _part(learner: Learner, loss: Loss, dtype: torch.dtype, batch: Batch) -> flo
 
 
 def _step(
-    learner: Learner, state: State, rows: TokenRows, total: float, recipe: Recipe, steps: int
+    weights: Weights, state: State, rows: TokenRows, total: float, recipe: Recipe, steps: int
 ) -> None:
     """Follow the gradient of a step's rows."""
     if not math.isfinite(total):
         raise StageError(_not_finite(state.step, steps))
     if recipe.clip is not None:
-        clip(learner.gradient, recipe.clip)
+        clip(weights.gradient, weights.norm(), recipe.clip)
     rate = learning_rate(recipe, state.step, steps)
     update(
         recipe,
         rate,
         state.parameters,
-        learner.decaying,
-        learner.gradient,
+        weights.decaying,
+        weights.gradient,
         state.moments,
         state.step,
     )
+    weights.show(state.parameters)
     if state.average is not None:
         state.average.lerp_(state.parameters, 1.0 - recipe.average)
     state.losses[state.step] = total

@@ -20,9 +20,8 @@ def initial_moments(recipe: Recipe, parameters: Tensor) -> dict[str, Tensor]:
     return {name: torch.zeros_like(parameters) for name in names}
 
 
-def clip(gradient: Tensor, largest: float) -> None:
-    """Scale a gradient down to a norm, if it has a larger one."""
-    norm = torch.linalg.vector_norm(gradient)
+def clip(gradient: Tensor, norm: Tensor, largest: float) -> None:
+    """Scale a gradient, or a part of it, down to a norm, if the whole has a larger one."""
     gradient *= (largest / (norm + 1e-6)).clamp_(max=1.0)
 
 

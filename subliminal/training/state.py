@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from subliminal.atomic import write_bytes
 from subliminal.errors import UserError
+
+_LOSSES = "losses"
 
 
 @dataclass(eq=False)
@@ -42,10 +44,23 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """All of it that is stored as tensors, by name."""
         average = {} if self.average is None else {"average": self.average}
-        return {"parameters": self.parameters, "losses": self.losses, **average, **self.moments}
+        return {"parameters": self.parameters, _LOSSES: self.losses, **average, **self.moments}
 
-    def restore(self, path: Path) -> None:
+    def with_each(self, change: Callable[[Tensor], Tensor]) -> State:
+        """The same state with other vectors for the parameters and for what is like them."""
+        return replace(
+            self,
+            parameters=change(self.parameters),
+            moments={name: change(moment) for name, moment in self.moments.items()},
+            average=None if self.average is None else change(self.average),
+        )
+
+    def restore(self, path: Path, part: Callable[[Tensor], Tensor] = lambda whole: whole) -> None:
         """Go back to a saved state, in place.
+
+        Args:
+            path: Of the file.
+            part: What this process has of a vector of parameters, or of what is like them.
 
         Raises:
             UserError: The file is missing, damaged, or of another training.
@@ -53,9 +68,10 @@ class State:
         tensors = self.tensors()
         try:
             with safe_open(path, framework="pt") as file:
-                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                read = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 numbers = file.metadata()
             step, tokens = int(numbers["step"]), int(numbers["tokens"])
+            saved = {name: t if name == _LOSSES else part(t) for name, t in read.items()}
             if {name: (t.shape, t.dtype) for name, t in saved.items()} != {
                 name: (t.shape, t.dtype) for name, t in tensors.items()
             }:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from subliminal import machine
 from subliminal.errors import StageError
-from subliminal.vllm_engine.devices import devices_of_engine, give_back_memory
 from subliminal.vllm_engine.host_process import HostDiedError, HostProcess
 from subliminal.vllm_engine.settings import EngineSettings
 
@@ -179,8 +179,8 @@ class VllmEngine:
             # Only the end of a process surely gives back all of a device's memory.
             self.close()
         if self._host is None:
-            give_back_memory()
-            self._host = HostProcess(devices_of_engine(self.settings.tensor_parallel))
+            machine.give_back_device_memory()
+            self._host = HostProcess(self.settings.environment)
         arguments = self.settings.arguments(
             str(model.weights), model.positions, room_for(self._rank)
         )

@@ -19,7 +19,6 @@ from urllib.request import ProxyHandler, Request, build_opener
 from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.services.endpoint import Endpoint
-from subliminal.vllm_engine.devices import devices_of_engine
 from subliminal.vllm_engine.engine import ModelFiles, room_for
 from subliminal.vllm_engine.host import ON_CPU
 from subliminal.vllm_engine.interpreter import vllm_python
@@ -124,7 +123,7 @@ class VllmServer:
                 **os.environ,
                 **ENVIRONMENT,
                 **({} if machine.cuda_devices() else ENVIRONMENT_ON_CPU),
-                **devices_of_engine(self._settings.tensor_parallel),
+                **self._settings.environment,
             },
             start_new_session=True,
         )

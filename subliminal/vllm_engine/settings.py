@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from subliminal import machine
 from subliminal.machine import Precision
 
 ROWS = 256
@@ -25,6 +26,13 @@ class EngineSettings:
     max_length: int | None = None
     """The most tokens of a row. None: what the model reads, at most `MOST_TOKENS`."""
     rows: int = ROWS
+    devices: tuple[int, ...] = ()
+    """The GPUs that it is shown, as this process counts them; none: all that this one sees."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What shows a process these GPUs alone."""
+        return machine.showing_devices(self.devices) if self.devices else {}
 
     def length(self, positions: int) -> int:
         """The most tokens of a row of a model that has so many positions."""

@@ -67,4 +67,5 @@ def _settings(task: Task) -> EngineSettings:
         stated.tensor_parallel,
         stated.memory_share,
         stated.max_length,
+        devices=task.devices,
     )

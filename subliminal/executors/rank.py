@@ -1,0 +1,143 @@
+"""What happens in one of several processes that do stages together."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from subliminal import machine
+from subliminal.errors import StageError, UserError
+from subliminal.executors.leaving import leave_with
+from subliminal.ranks import Ranks
+from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
+
+SECONDS_BETWEEN_REPORTS = 0.3
+PATIENCE = timedelta(days=1)
+"""With the other processes; whether they live is for the one that started them to see."""
+
+
+@dataclass(frozen=True)
+class RankCall:
+    """Everything that the processes need; plain data, so that it can cross to them."""
+
+    kind: StageKind
+    tasks: tuple[Task, ...]
+    count: int
+    sharded: bool
+    threads: int
+    """Of each."""
+    folder: Path
+    """Where they meet, and where all but the first one leave what nobody reads."""
+    parent: int
+    """The process that started them."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The first process is so far; the answer is whether it is to stop."""
+
+    done: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The first process has saved its progress and stops."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A process cannot go on."""
+
+    error: Exception
+
+
+class RankError(Exception):
+    """What went wrong in a process, where that is no known fault of the user's or the stage's."""
+
+
+Message = Progress | Done | Failed | Stopped | Broken
+
+
+def run_rank(number: int, call: RankCall, line: Connection) -> None:
+    """Do stages together with the other processes.
+
+    Args:
+        number: Of this one, from 0.
+        call: What to do.
+        line: To the process that started it.
+    """
+    leave_with(call.parent)
+    try:
+        ranks = _meet(number, call)
+        tasks = [_seen_by(ranks, task, call.folder) for task in call.tasks]
+        report = _LineReporter(line) if ranks.first else silent
+        for outcome in call.kind.run(tasks, report):
+            if ranks.first:
+                line.send(outcome)
+        _part()
+    except Cancelled:
+        line.send(Stopped())
+    except Exception as error:
+        line.send(Broken(_sendable(error)))
+        sys.exit(1)
+
+
+class _LineReporter:
+    """Progress and cancellation through a line; whoever listens answers."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._reported = -SECONDS_BETWEEN_REPORTS
+
+    def __call__(self, done: float, total: float) -> None:
+        now = time.monotonic()
+        if now - self._reported < SECONDS_BETWEEN_REPORTS and done < total:
+            return
+        self._reported = now
+        self._line.send(Progress(done, total))
+        if self._line.recv():
+            raise Cancelled
+
+
+def _meet(number: int, call: RankCall) -> Ranks:
+    """Find the other processes, and take a device."""
+    import torch
+
+    device = "cuda" if call.tasks[0].devices else "cpu"
+    machine.use_threads(call.threads)
+    machine.use_device(number)  # it is shown those of the stage alone
+    torch.distributed.init_process_group(
+        init_method=(call.folder / "meeting").as_uri(),
+        rank=number,
+        world_size=call.count,
+        timeout=PATIENCE,
+    )
+    return Ranks(number, call.count, device, call.sharded)
+
+
+def _part() -> None:
+    import torch
+
+    torch.distributed.destroy_process_group()
+
+
+def _seen_by(ranks: Ranks, task: Task, folder: Path) -> Task:
+    """A task as a process sees it: all but the first one write where nobody looks."""
+    if ranks.first:
+        return replace(task, ranks=ranks)
+    aside = folder / f"{task.stage.key}.{ranks.number}"
+    aside.mkdir()
+    return replace(task, ranks=ranks, folder=aside)
+
+
+def _sendable(error: Exception) -> Exception:
+    if not isinstance(error, (UserError, StageError)):
+        error = RankError(f"{type(error).__name__}: {error}")
+    error.add_note(traceback.format_exc())
+    return error
