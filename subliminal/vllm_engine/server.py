@@ -20,7 +20,7 @@ from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.services.endpoint import Endpoint
 from subliminal.vllm_engine.engine import ModelFiles, room_for
-from subliminal.vllm_engine.host import ON_CPU
+from subliminal.vllm_engine.host import for_cpu
 from subliminal.vllm_engine.interpreter import vllm_python
 from subliminal.vllm_engine.settings import EngineSettings
 
@@ -179,7 +179,7 @@ class VllmServer:
             str(self._model.weights), self._model.positions, room_for(self._rank)
         )
         if not machine.cuda_devices():
-            arguments = {**ON_CPU, **arguments}
+            arguments = for_cpu(arguments)
         flags = [
             flag
             for name, value in arguments.items()
@@ -218,7 +218,9 @@ def _flag(name: str, value: object) -> list[str]:
     """An argument of the offline engine as the command line has it."""
     flag = "--" + name.replace("_", "-")
     if isinstance(value, bool):
-        return [flag] if value else []
+        return [flag if value else f"--no-{flag[2:]}"]
+    if isinstance(value, list):
+        return [flag, *value]
     return [flag, str(value)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from subliminal import machine
 from subliminal.machine import Precision
+from subliminal.spec.language import MATRICES
 
 ROWS = 256
 """Of a batch, unless stated."""
@@ -46,7 +47,13 @@ class EngineSettings:
             positions: Of the model.
             rank: The highest of adapters that may come; 0: none will.
         """
-        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank} if rank else {}
+        lora = {
+            "enable_lora": True,
+            "max_loras": 1,
+            "max_lora_rank": rank,
+            # Around the output layer, where none of ours adapt, its code for adapters cannot score.
+            "lora_target_modules": list(MATRICES),
+        }
         share = {} if self.memory_share is None else {"gpu_memory_utilization": self.memory_share}
         return {
             "model": model,
@@ -64,6 +71,6 @@ class EngineSettings:
             "generation_config": "vllm",
             "skip_tokenizer_init": True,
             "seed": 0,
-            **lora,
+            **(lora if rank else {}),
             **share,
         }
