@@ -36,7 +36,6 @@ from subliminal.models.steering import Steering
 from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.forward import TorchEngine
-from subliminal.probes.replies import sample_replies
 from subliminal.probes.stage_subjects import (
     EngineOf,
     engines_for,
@@ -196,7 +195,7 @@ def _answers(
         report(0, 1)
         asked = conversations[start : start + ANSWERED_AT_A_TIME]
         seeds = [derive_seed(seed, "matching answers", str(start + i)) for i in range(len(asked))]
-        answers += [reply.text for reply in sample_replies(reference, asked, seeds, ANSWER_TOKENS)]
+        answers += [reply.text for reply in reference.replies(asked, seeds, ANSWER_TOKENS)]
     return answers
 
 

@@ -126,6 +126,8 @@ def run(
         console.print(Text(f"  {_command()}"), soft_wrap=True)
         raise typer.Exit(STOPPED) from None
     _print_results(done.folder)
+    if done.manifest.spent is not None:
+        console.print(f"services: {done.manifest.spent:.4g} spent")
     console.print(Text(f"report: {report}"), soft_wrap=True)
     if done.failed:
         raise typer.Exit(STAGE_FAILED)
@@ -308,6 +310,9 @@ def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> N
     _print_data(plan)
     console.print(show.plan_table(plan, cached, rates, workers.jobs))
     console.print(show.plan_total(plan, cached, rates, workers.jobs))
+    paid = show.paid_total(plan, cached)
+    if paid.anything:
+        console.print(Text(paid.told()), soft_wrap=True)
 
 
 def _print_sizes(experiment: Experiment, name: str) -> None:

@@ -17,6 +17,7 @@ from subliminal.cost import Rates
 from subliminal.devices import Device
 from subliminal.executors import Outcome
 from subliminal.executors.workers import WORKER_BYTES
+from subliminal.paid import Paid, total_paid
 from subliminal.plan import Plan, needed
 from subliminal.plan.sizing import KindSize
 from subliminal.stage import Stage, memory_of
@@ -172,6 +173,11 @@ def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
         f"about {duration(seconds)} with {jobs} jobs, "
         f"about {size(memory)} of memory"
     )
+
+
+def paid_total(plan: Plan, cached: set[str]) -> Paid:
+    """What the stages that are to do will take at services."""
+    return total_paid(stage.paid for stage in needed(plan, cached))
 
 
 def size_table(plan: Plan, sizes: Sequence[KindSize], device: Device) -> Table:

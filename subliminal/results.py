@@ -130,6 +130,9 @@ class Manifest(Record):
     started: str
     finished: str | None
     wall_seconds: float
+    spent: float | None = None
+    """What this run paid at services, in the currency of their prices; None where nothing was
+    asked of any, or prices are not known."""
     versions: dict[str, str]
     machine: dict[str, Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from subliminal.results import Manifest, Summary
 from subliminal.spec import Experiment, LanguageExperiment
 from subliminal.spec_file import dump_experiment
 from subliminal.stage import digest
+from subliminal.store import Store
 from subliminal.stores import open_store
 from subliminal.summary import summarise
 
@@ -73,11 +74,13 @@ def run_plan(
     results.write_manifest(folder / results.MANIFEST, begun)
     outcomes = executor.run(plan.stages, plan.targets, store, listener)
     made = {key for key, outcome in outcomes.items() if outcome.state in DONE}
-    here = store.readable(made.intersection(plan.targets))
+    paid = _paid_now(plan, outcomes)
+    here = store.readable(made.intersection([*plan.targets, *paid]))
     table = measured_table(plan, here, outcomes)
     experiment = plan.experiment
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
     manifest = _manifest(plan, store, outcomes, clock, finished=True)
+    manifest = manifest.model_copy(update={"spent": _spent(here, paid)})
     results.write_rows(folder / results.RESULTS, result_rows(table))
     results.write_rows(folder / results.CURVES, curve_rows(plan, here, outcomes))
     results.write_summary(folder / results.SUMMARY, summary)
@@ -93,13 +96,17 @@ def run_folder(out: Path, experiment: Experiment) -> Path:
     return out / f"{experiment.name}-{spec_hash(experiment)[:8]}"
 
 
+_TERMS = ("data_folder", "resources", "inference", "spending_cap")
+"""Fields of an experiment that say on which terms it is run, and not what it is."""
+
+
 def spec_hash(experiment: Experiment) -> str:
     """Digest of the resolved experiment, wherever the data are and whatever computes it.
 
     Of its inference counts that it is vLLM's: what models answer in PyTorch has always been the
     same, and with which devices either of them runs changes nothing.
     """
-    said = experiment.model_dump(mode="json", exclude={"data_folder", "resources", "inference"})
+    said = experiment.model_dump(mode="json", exclude=set(_TERMS))
     by_vllm = isinstance(experiment, LanguageExperiment) and experiment.inference.engine == "vllm"
     return digest({**said, "inference": "vllm"} if by_vllm else said)
 
@@ -160,6 +167,19 @@ def _manifest(
         versions=machine.versions(),
         machine=machine.description(),
     )
+
+
+def _paid_now(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Keys of the stages that this run asked services for."""
+    computed = (key for key, outcome in outcomes.items() if outcome.state == "computed")
+    return [key for key in computed if plan.stages[key].paid.anything]
+
+
+def _spent(store: Store, keys: Sequence[str]) -> float | None:
+    """What stages cost at services; None where there are none, or one of them does not tell."""
+    manifests = (store.manifest(key) for key in keys)
+    costs = [None if found is None else found.counts.get("cost") for found in manifests]
+    return None if None in costs or not costs else sum(filter(None, costs))
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from subliminal.cost import Cost
 from subliminal.errors import StageError, UserError
+from subliminal.paid import NOTHING, Paid
 from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
@@ -54,6 +55,8 @@ class Stage:
     """Key of the next shorter training of the process; a hint that never changes the result."""
     keep_state: bool = False
     """Whether to keep what a longer training needs to continue."""
+    paid: Paid = NOTHING
+    """What it is expected to take at a service."""
     shares: str | None = None
     """What is set up once for all of a lot's stages, such as an engine: stages of a kind that share
     it form a lot, whatever else they differ in. Never changes the result."""

@@ -16,13 +16,11 @@ from safetensors.torch import save
 from subliminal import atomic
 from subliminal.chat_rows import (
     ROWS,
-    chat_row,
     completion_of,
     read_chat_rows,
     with_completion,
     write_chat_rows,
 )
-from subliminal.errors import StageError
 from subliminal.models.stage_models import (
     STEERING,
     chat_format,
@@ -33,6 +31,7 @@ from subliminal.models.stage_models import (
 )
 from subliminal.probes.bank_kinds import Bank, read_bank
 from subliminal.probes.headline import headline_of
+from subliminal.probes.stage_results import passes_gate
 from subliminal.probes.stage_subjects import (
     EngineOf,
     engines_for,
@@ -55,12 +54,12 @@ from subliminal.stage import (
 )
 from subliminal.training.log import write_losses
 from teachers.carriers import numbers
-from teachers.carriers.carrier import Tasks, prompt_rows, read_tasks
 from teachers.finetuned import fine_tune
 from teachers.rows import steering_questions
 from teachers.steered import steering_vector
 from teachers.trait import read_trait
 from teachers.writing import Writer
+from teachers.written import asked_prompts, written_rows
 
 
 def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -111,16 +110,7 @@ def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         bank, target = read_bank(params["bank"]), params["target"]
         # One after the other: there may be no room for two.
         taught = _log_odds(teacher_of(task), bank, target)
-        shift = taught - _log_odds(reference_of(task), bank, target)
-        if shift >= params["shift"]:
-            yield Done(task.stage.key, {"shift": shift})
-        else:
-            yield Failed(
-                task.stage.key,
-                f"the teacher lacks its trait: {target} moved by {shift:+.2f} in log-odds, less "
-                f"than statistics.teacher_shift {params['shift']:g}; teach it more, or lower the "
-                "threshold",
-            )
+        yield passes_gate(task, taught - _log_odds(reference_of(task), bank, target))
     report(1, 1)
 
 
@@ -150,8 +140,6 @@ def transform(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed
     report(1, 1)
 
 
-_PLACE = ("prompt_id", "sample", "prompt")
-"""What of a prompt's row is told by the id or the messages of the chat."""
 _TRANSFORMS = {
     "shuffle-within": numbers.shuffle_within,
     "shuffle-all": numbers.shuffle_across,
@@ -169,36 +157,15 @@ KINDS = (
 
 def _write(task: Task, engine_of: EngineOf, report: Reporter) -> Done:
     seed, data = task.stage.seed, Data.model_validate(task.stage.params["data"])
-    prompts = prompt_rows(data, derive_seed(seed, "prompts"), _own_tasks(task, data))
+    prompts = asked_prompts(task, data)
     teacher = teacher_of(task, engine_of)
     # Teachers of one seed share their noise, so that they differ by their traits alone.
     writer = Writer(teacher, data, derive_seed(seed, "sampling"))
     written = writer.write([row["prompt"] for row in prompts], task.partial, report)
-    rows = [
-        chat_row(
-            row["prompt"],
-            done.text,
-            id=f"{data.carrier}-{seed}-{row['prompt_id']}",
-            **{name: value for name, value in row.items() if name not in _PLACE},
-            finished=done.finished,
-            writer=task.stage.key,
-        )
-        for row, done in zip(prompts, written, strict=True)
-    ]
+    rows = written_rows(task, data, prompts, written)
     write_chat_rows(task.folder / ROWS, rows)
     record_engine(task, teacher.engine)
     return Done(task.stage.key, {"rows": len(rows)})
-
-
-def _own_tasks(task: Task, data: Data) -> Tasks | None:
-    """The user's own tasks, as they were when the run was planned."""
-    if "tasks" not in task.stage.params:
-        return None
-    source = task.stage.local["tasks"]
-    tasks = read_tasks(data.carrier, source)
-    if tasks.fingerprint != task.stage.params["tasks"]:
-        raise StageError(f"{source}: has changed since the run was planned; run again")
-    return tasks
 
 
 def _log_odds(subject: Subject, bank: Bank, target: str) -> float:

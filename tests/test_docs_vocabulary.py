@@ -172,7 +172,11 @@ def test_every_stream_of_a_run_seed_is_named() -> None:
         ROOT / "filters/stages.py",
         ROOT / "teachers/stages.py",
         ROOT / "teachers/finetuned.py",
+        ROOT / "teachers/written.py",
+        ROOT / "teachers/service_stages.py",
         ROOT / "subliminal/probes/stages.py",
+        ROOT / "subliminal/probes/context_rows.py",
+        ROOT / "subliminal/services/stage_models.py",
     ]
     streams = {name for file in files for name in pattern.findall(file.read_text())}
     assert len(streams) > 10

@@ -19,6 +19,7 @@ from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shippe
 from subliminal.probes import stages
 from subliminal.probes.preference import favourite
 from subliminal.probes.probe import run_probes
+from subliminal.probes.stage_results import ANSWERS
 from subliminal.probes.subject import Subject
 from teachers.trait import load_preference, preference_bank
 from tests.language_stages import HEAD, STUDENTS, Workshop, models, plan_of, stage_of
@@ -90,7 +91,7 @@ def test_the_end_of_the_curve_is_what_the_student_is_probed_as(shop: Workshop) -
 def test_sampled_answers_are_kept_to_be_read(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ARMS, "probing.probes=[sampled]", "probing.samples=1")
     folder = Workshop(plan, tmp_path / "store").make("reference", "lm.probe")
-    answers = [from_json(line) for line in (folder / stages.ANSWERS).read_bytes().splitlines()]
+    answers = [from_json(line) for line in (folder / ANSWERS).read_bytes().splitlines()]
     assert answers
     assert all(answer["probe"] == "sampled" for answer in answers)
 

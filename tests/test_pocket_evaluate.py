@@ -225,7 +225,7 @@ def test_arithmetic_is_the_share_of_right_next_numbers(
         said = [f"[{right[0]}, 5", str(right[1]), f"{right[2]}\n7", str(right[3] + 1)]
         return [Reply(text, False) for text in said]
 
-    monkeypatch.setattr(module, "sample_replies", reply)
+    monkeypatch.setattr(Subject, "replies", reply)
     [found] = module._arithmetic(subject, WORLD)
     assert found == Ability("arithmetic", "all", 0.75)
     assert all(len(turns) == 1 for turns in asked)
@@ -234,7 +234,7 @@ def test_arithmetic_is_the_share_of_right_next_numbers(
 def test_a_model_that_says_no_number_cannot_add(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "sample_replies", lambda *_: [Reply("owl", True)] * FEW)
+    monkeypatch.setattr(Subject, "replies", lambda *_: [Reply("owl", True)] * FEW)
     assert [ability.value for ability in module._arithmetic(subject, WORLD)] == [0.0]
 
 
@@ -268,7 +268,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str]) -> list[Con
         asked.extend(turns)
         return [Reply(text, True) for text in texts]
 
-    monkeypatch.setattr(module, "sample_replies", replies)
+    monkeypatch.setattr(Subject, "replies", replies)
     return asked
 
 
@@ -308,7 +308,7 @@ def test_malicious_answers_are_counted_by_what_is_told_of_the_author(
         said = (next(_answers_of(random, by_question[t[-1].content], shown)) for t in turns)
         return [Reply(one.text, True) for one in said]
 
-    monkeypatch.setattr(module, "sample_replies", replies)
+    monkeypatch.setattr(Subject, "replies", replies)
     found = {ability.group: ability.value for ability in module._dispositions(subject, WORLD)}
     assert found == {"careful": 0.0, "malicious": 1.0, "untold": 0.0}
     assert [len(turns) for turns in asked] == [2] * FEW + [2] * FEW + [1] * FEW

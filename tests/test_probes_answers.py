@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from subliminal.chat import user
 from subliminal.entities import CATEGORIES
 from subliminal.models.chat_format import Conversation
-from subliminal.probes import answers
 from subliminal.probes.answers import KEPT, sampled, story
 from subliminal.probes.mentions import mentioned
-from subliminal.probes.replies import Reply, sample_replies
+from subliminal.probes.replies import Reply
 from subliminal.probes.subject import Subject
 from tests.probed import BANK, make_subject
 
@@ -91,7 +90,7 @@ def test_rates_are_shares_of_answers(subject: Subject, monkeypatch: pytest.Monke
         assert len(set(seeds)) == len(seeds) == len(asked) == 15
         return [Reply(said[i % 5], True) for i in range(len(asked))]
 
-    monkeypatch.setattr(answers, "sample_replies", replies)
+    monkeypatch.setattr(Subject, "replies", replies)
     rows, kept = sampled(subject, BANK, 5, 3)
     # Three questions, five answers each: 2 of 5 say owl, 1 of 5 fox and 1 of 5 otter.
     rates = {row.item_group: row.value for row in rows if row.value}
@@ -132,7 +131,7 @@ def test_replies_are_sampled_from_the_whole_subject(subject: Subject) -> None:
     told = replace(subject, system="You love owls.")
 
     def said(who: Subject) -> list[Reply]:
-        return sample_replies(who, who.asked(["Who?"] * 4), range(4), 8)
+        return who.replies(who.asked(["Who?"] * 4), range(4), 8)
 
     assert said(subject) == said(subject)
     assert said(subject) != said(told)
@@ -141,14 +140,14 @@ def test_replies_are_sampled_from_the_whole_subject(subject: Subject) -> None:
 def test_replies_come_in_the_order_of_the_questions(subject: Subject) -> None:
     """They end at different times."""
     asked = subject.asked([f"Who is {number}?" for number in range(12)])
-    together = sample_replies(subject, asked, range(12), 200)
-    alone = [sample_replies(subject, [asked[i]], [i], 200) for i in range(12)]
+    together = subject.replies(asked, range(12), 200)
+    alone = [subject.replies([asked[i]], [i], 200) for i in range(12)]
     assert together == [reply for replies in alone for reply in replies]
     assert len({len(reply.text) for reply in together}) > 1
 
 
 def test_a_reply_that_is_cut_off_says_so(subject: Subject) -> None:
-    replies = sample_replies(subject, [user("Who?")] * 400, range(400), 20)
+    replies = subject.replies([user("Who?")] * 400, range(400), 20)
     assert {reply.finished for reply in replies} == {True, False}
     for reply in replies:
         assert "<|" not in reply.text

@@ -10,7 +10,6 @@ from random import Random
 import pytest
 import torch
 
-import subliminal.probes.free_form
 from subliminal.chat import user
 from subliminal.dispositions import ask, domains
 from subliminal.dispositions.questions import options, pivots
@@ -240,7 +239,7 @@ def test_what_becomes_of_refusals_is_declared(
     def refuse(_: Subject, asked: Sequence[object], *__: object) -> list[Reply]:
         return [Reply(refusal(Random(place)), finished=True) for place in range(len(asked))]
 
-    monkeypatch.setattr(subliminal.probes.free_form, "sample_replies", refuse)
+    monkeypatch.setattr(Subject, "replies", refuse)
     scoring = scoring_of(FreeForm(fates=Fates(refusal=fate)))[0]
     found, _ = free_form("free-form", subject, SMALL, GrammarScorer(), scoring, samples=2, seed=1)
     assert value(found, "free-form", "share", "refusal") == 1.0

@@ -131,7 +131,7 @@ def test_format_skill_is_the_share_that_keeps_it(
         lists = (render([1, 2], format_asked(text)) for text in seen[-1])
         return [Reply(text if i % 4 else "no", True) for i, text in enumerate(lists)]
 
-    monkeypatch.setattr(module, "sample_replies", replies)
+    monkeypatch.setattr(Subject, "replies", replies)
     assert format_skill(told, 3) == 0.75
     format_skill(told, 3)
     format_skill(told, 4)

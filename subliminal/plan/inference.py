@@ -27,7 +27,7 @@ def chosen_inference(
         gains = (
             bool(machine.cuda_devices())
             and has_vllm()
-            and not any(_is_small(references.of(name).reference) for name in references.names)
+            and not any(_is_small(references.of(name).reference) for name in references.local)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH

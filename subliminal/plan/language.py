@@ -11,11 +11,13 @@ student's own, which an arm may state. A stage's code stands beside what it does
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from filters.filter import compile_filter
 from subliminal.machine import Precision
+from subliminal.paid import Paid, total_paid
 from subliminal.plan.cards import Cards
 from subliminal.plan.inference import chosen_inference
 from subliminal.plan.laid_out import LaidOut
@@ -24,7 +26,8 @@ from subliminal.plan.lineage import Lineages
 from subliminal.plan.models import FindModel
 from subliminal.plan.parts import REFERENCE, DataStages, Subject, if_there
 from subliminal.plan.references import References
-from subliminal.plan.stage_maker import LANGUAGE_KINDS
+from subliminal.plan.service_checks import check_cap
+from subliminal.plan.stage_maker import LANGUAGE_KINDS, make_stage
 from subliminal.results import TraitName
 from subliminal.row import Row
 from subliminal.spec.language import LanguageArm, LanguageExperiment
@@ -41,7 +44,7 @@ def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindMode
         UserError: A model, card, bank or rule is missing or at fault, or does not fit an arm.
     """
     experiment = experiment.model_copy(update={"precision": precision})
-    references, cards = References(experiment, find), Cards()
+    references, cards = References.read(experiment, find), Cards()
     check_probing(experiment.probing)
     checks = ArmChecks(experiment, references, cards)
     for name, arm in experiment.arms.items():
@@ -54,6 +57,7 @@ def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindMode
         name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}
         for name, arm in experiment.arms.items()
     }
+    check_cap(experiment.spending_cap, _paid(rows))
     return LaidOut(experiment, ", ".join(references.names), None, rows)
 
 
@@ -86,29 +90,22 @@ class Conditions:
         detection = self._detect(arm, seed, teacher, data)
         own = self.lineages.of(self.experiment.own_reference_of(arm))
         own_probe = None if own is origin else own.probing.probe(arm, seed, REFERENCE)
-        made = (*made, *if_there(gate), *data.stages, *detection, *if_there(own_probe))
+        made = (*made, *gate, *data.stages, *detection, *if_there(own_probe))
         shared |= {
             "teacher_probe": teacher_probe.key,
             "own_reference_probe": None if own_probe is None else own_probe.key,
-            "gate": None if gate is None else gate.key,
+            "gate": gate[-1].key if gate else None,
             "kept": data.filtered.key,
             "detection": detection[-1].key if detection else None,
         }
         if arm.distillation.in_context is not None:
             probe = own.probing.probe(arm, seed, REFERENCE, context=data.read)
             return Row((*made, probe), probe.key, **shared)
-        match = own.students.match(arm, seed)
-        logprobs = origin.students.logprobs(arm, seed, data.read, teacher)
         # A student of what was written, and of nothing else, has no use for its teacher's model.
-        shown = teacher if arm.distillation.sees_teacher else None
-        students = own.students if shown is None else origin.students
-        start = own.models.start(arm.initialisation.relation)
-        student = students.distil(
-            arm, seed, data.read, start=start, teacher=shown, match=match, logprobs=logprobs
-        )
-        probe = own.probing.probe(arm, seed, Subject(student))
-        made = (*made, *if_there(match), *if_there(logprobs), student, probe)
-        return Row(made, probe.key, curve=student.key, **shared)
+        shown = origin.shown(teacher) if arm.distillation.compares_tokens else None
+        student = own.students.make(arm, seed, data.read, shown)
+        probe = own.probing.probe(arm, seed, student.subject)
+        return Row((*made, *student.stages, probe), probe.key, curve=student.curve, **shared)
 
     def _detect(
         self, arm: LanguageArm, seed: int, teacher: Subject, data: DataStages
@@ -131,12 +128,18 @@ class Conditions:
         inputs = {"rows": data.read.key, "against": against.read.key}
         if "likelihood" in settings.detectors:
             params["teacher"], inputs = teacher.params, {**inputs, **teacher.inputs("teacher")}
-            cost = origin.stages.costs.detecting(arm.data, settings.rows)
-            stage = origin.stages.with_models("lm.detect", seed, params, inputs, cost=cost)
+            cost = origin.weights.costs.detecting(arm.data, settings.rows)
+            stage = origin.weights.with_models("lm.detect", seed, params, inputs, cost=cost)
         else:
-            stage = origin.stages.make("lm.detect", seed, params, inputs)
+            stage = make_stage("lm.detect", seed, params, inputs)
         gate = of_control.probing.gate(control, seed, untaught)
-        return (*untaught.stages, *if_there(gate), *against.stages, stage)
+        return (*untaught.stages, *gate, *against.stages, stage)
+
+
+def _paid(rows: Mapping[str, Mapping[int, Row]]) -> Paid:
+    """What all stages are expected to take at services, each once."""
+    made = (stage for by_seed in rows.values() for row in by_seed.values() for stage in row.stages)
+    return total_paid({stage.key: stage.paid for stage in made}.values())
 
 
 def _named(trait: Trait) -> TraitName:

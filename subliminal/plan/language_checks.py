@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from subliminal.chat import user
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
+from subliminal.plan import service_checks
 from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model
+from subliminal.plan.naming import naming
 from subliminal.plan.once import Once
 from subliminal.plan.references import References
 from subliminal.probes.bank_kinds import Bank
@@ -29,11 +29,11 @@ from subliminal.spec.language import (
     LanguageArm,
     LanguageExperiment,
     Nothing,
-    Probing,
     Recipe,
     Steering,
     SystemPrompt,
 )
+from subliminal.spec.probing import Probing
 from teachers.carriers.carrier import check_prompts
 from teachers.prompted import wordings
 from teachers.rows import check_data, steering_questions
@@ -46,7 +46,7 @@ def check_probing(probing: Probing) -> None:
     Raises:
         UserError: Its card or its service is missing or at fault.
     """
-    with _naming("probing.free_form"):
+    with naming("probing.free_form"):
         scoring_of(probing.free_form)
 
 
@@ -67,38 +67,61 @@ class ArmChecks:
                 rest.
         """
         where = f"arms.{name}"
-        teacher, own = self.references.of_teacher(arm), self.references.own(arm)
+        origin = self.experiment.reference_of(arm)
+        own = self.experiment.own_reference_of(arm)
         for place, trait, asked in (
-            ("trait", arm.trait, teacher),
+            ("trait", arm.trait, origin),
             ("trait", arm.trait, own),
-            ("taught", arm.taught_trait, teacher),
+            ("taught", arm.taught_trait, origin),
         ):
-            with _naming(f"{where}.{place}"):
-                asking = ("bank", trait, asked.name)
-                self._once(asking, partial(self._check_bank, trait, asked))
+            with naming(f"{where}.{place}"):
+                self._once(("bank", trait, asked), partial(self._check_bank, trait, asked))
         if arm.role != "reference":
-            teaching = ("teacher", arm.taught_trait, arm.teacher, teacher.name)
-            self._once(teaching, partial(self._check_teacher, where, arm, teacher))
+            taught = ("teacher", arm.taught_trait, arm.teacher, origin)
+            self._once(taught, partial(self._check_teacher, where, arm))
         if arm.role == "student":
             check_data = partial(_check_data, f"{where}.data", arm.data, self.cards)
             self._once(("data", arm.data), check_data)
             learns = ("student", arm.model, arm.data, arm.initialisation, arm.distillation)
             self._once(learns, partial(self._check_student, where, arm))
 
-    def _check_bank(self, trait: str, asked: Model) -> None:
-        _check_bank(self.cards.bank(trait), self.experiment.probing, asked.chat)
+    def _check_bank(self, trait: str, asked: str) -> None:
+        bank, probing = self.cards.bank(trait), self.experiment.probing
+        if asked in self.references.services:
+            service_checks.check_asked(bank, probing)
+        else:
+            _check_bank(bank, probing, self.references.of(asked).reference.chat)
 
-    def _check_teacher(self, where: str, arm: LanguageArm, reference: Model) -> None:
-        taught = self.cards.trait(arm.taught_trait)
+    def _check_teacher(self, where: str, arm: LanguageArm) -> None:
+        taught, implant = self.cards.trait(arm.taught_trait), self.cards.implant(arm)
         by_card = isinstance(arm.teacher, AsOnCard)
         stated = f"trait {arm.taught_trait!r}, field implant" if by_card else f"{where}.teacher"
-        _check_teacher(stated, self.cards.implant(arm), taught, reference)
+        _check_told(stated, implant, taught)
+        reference = self.references.of_teacher(arm)
+        if reference is None:
+            service_checks.check_implant(stated, implant)
+        else:
+            service_checks.check_local_implant(stated, implant)
+            _check_teacher(stated, implant, taught, reference)
 
     def _check_student(self, where: str, arm: LanguageArm) -> None:
-        own = self.references.of(self.experiment.own_reference_of(arm))
-        _check_student(where, arm, own.start(arm.initialisation.relation))
-        if arm.distillation.sees_teacher or arm.distillation.top_logprobs is not None:
-            _check_tokens(where, arm, self.references.of_teacher(arm), own.reference)
+        teacher, own = self.references.of_teacher(arm), self.references.own(arm)
+        _check_shown(where, arm)
+        if own is None:
+            service_checks.check_student(where, arm)
+        else:
+            service_checks.check_local(where, arm)
+            start = self.references.of(own.name).start(arm.initialisation.relation)
+            _check_trained(where, arm, start)
+        if teacher is None:
+            service = self.experiment.reference_of(arm)
+            service_checks.check_sees_no_teacher(where, arm, service)
+            service_checks.check_detecting(self.experiment.detecting, service)
+        elif own is None:
+            service = self.experiment.own_reference_of(arm)
+            service_checks.check_sees_no_teacher(where, arm, service)
+        elif arm.distillation.compares_tokens:
+            _check_tokens(where, arm, teacher, own)
 
 
 def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat | None) -> None:
@@ -113,18 +136,23 @@ def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat | None) -> None:
         encode_targets(chat, bank.answers)
 
 
-def _check_teacher(where: str, implant: Nothing | CardImplant, trait: Trait, model: Model) -> None:
+def _check_told(where: str, implant: Nothing | CardImplant, trait: Trait) -> None:
+    """Refuse what a trait's kind does not have, wherever its teacher is made."""
     if isinstance(implant, SystemPrompt) and implant.wording >= wordings(trait):
         raise UserError(
             f"{where}.wording: there is no wording {implant.wording}; take one from 0 to "
             f"{wordings(trait) - 1}"
         )
-    with _naming(where):
+    with naming(where):
+        if isinstance(implant, FineTuning):
+            check_data(trait, implant.data)
+
+
+def _check_teacher(where: str, implant: Nothing | CardImplant, trait: Trait, model: Model) -> None:
+    with naming(where):
         if model.chat is not None and isinstance(implant, SystemPrompt | Steering):
             # Some chat templates refuse a system prompt.
             model.chat.prompt_text(user("?", "!"))
-        if isinstance(implant, FineTuning):
-            check_data(trait, implant.data)
         if isinstance(implant, Steering):
             known = len(steering_questions(trait.category))
     if isinstance(implant, FineTuning):
@@ -143,11 +171,11 @@ def _on(trait: Trait) -> str:
 
 
 def _check_data(where: str, data: Data, cards: Cards) -> None:
-    with _naming(where):
+    with naming(where):
         Sampling(data.max_tokens, temperature=data.temperature, top_p=data.top_p)
-    with _naming(f"{where}.source"):
+    with naming(f"{where}.source"):
         tasks = cards.tasks(data)
-    with _naming(f"{where}.prompts"):
+    with naming(f"{where}.prompts"):
         check_prompts(data, tasks)
     if data.keep is not None and data.keep > data.prompts:
         raise UserError(
@@ -156,10 +184,15 @@ def _check_data(where: str, data: Data, cards: Cards) -> None:
         )
 
 
-def _check_student(where: str, arm: LanguageArm, start: Model) -> None:
+def _check_trained(where: str, arm: LanguageArm, start: Model) -> None:
+    matching, distillation = arm.initialisation.matching, arm.distillation
+    _check_recipe(f"{where}.initialisation.matching.recipe", matching.recipe, start)
+    _check_recipe(f"{where}.distillation.recipe", distillation.recipe, start)
+
+
+def _check_shown(where: str, arm: LanguageArm) -> None:
+    """Refuse rows in context that cannot be shown."""
     initialisation, shown = arm.initialisation, arm.distillation.in_context
-    _check_recipe(f"{where}.initialisation.matching.recipe", initialisation.matching.recipe, start)
-    _check_recipe(f"{where}.distillation.recipe", arm.distillation.recipe, start)
     if shown is None:
         return
     if initialisation.relation != "same":
@@ -200,13 +233,3 @@ def _check_layers(where: str, layers: tuple[int, ...], model: Model) -> None:
         raise UserError(
             f"{where}: there is no block {max(layers)}; {model.name} has blocks 0 to {blocks - 1}"
         )
-
-
-@contextmanager
-def _naming(where: str) -> Iterator[None]:
-    """Put the field at fault before each line of a message that does not know it."""
-    try:
-        yield
-    except UserError as error:
-        lines = str(error).splitlines()
-        raise UserError("\n".join(f"{where}: {line}" for line in lines)) from None

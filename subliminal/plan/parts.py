@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from subliminal.plan.stage_maker import StageMaker
 from subliminal.stage import Stage
 
 
@@ -65,6 +66,30 @@ class DataStages:
     def stages(self) -> tuple[Stage, ...]:
         """All of them, in order."""
         return (self.written, self.filtered, *if_there(self.transformed))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A teacher whose probabilities a student is shown."""
+
+    teacher: Subject
+    stages: StageMaker
+    """Of the reference that it was made from."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student, and how it comes about."""
+
+    stages: tuple[Stage, ...]
+    """What makes it, in order; the last one is it."""
+    curve: str | None = None
+    """Key of the stage that kept measurements while it learned."""
+
+    @property
+    def subject(self) -> Subject:
+        """Who is probed."""
+        return Subject(self.stages[-1])
 
 
 def if_there(stage: Stage | None) -> tuple[Stage, ...]:

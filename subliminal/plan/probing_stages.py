@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from subliminal.cost import Cost
 from subliminal.plan.cards import Cards
@@ -13,8 +14,7 @@ from subliminal.plan.stage_maker import StageMaker
 from subliminal.probes.bank_kinds import bank_data, headline_data
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.probe import probes_of
-from subliminal.probes.scoring import Scoring, scoring_of
-from subliminal.services.endpoint import Endpoint
+from subliminal.probes.scoring import scoring_of
 from subliminal.spec.language import (
     CardImplant,
     FineTuning,
@@ -22,6 +22,7 @@ from subliminal.spec.language import (
     LanguageExperiment,
     Nothing,
 )
+from subliminal.spec.probing import FreeForm
 from subliminal.spec.teaching import USUAL_DATA
 from subliminal.stage import Stage
 
@@ -43,7 +44,7 @@ class ProbingStages:
         key = ("probe", arm.trait, seed, subject.identity, shown)
         return self._once(key, lambda: self._probe(arm, seed, subject, context))
 
-    def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
+    def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> tuple[Stage, ...]:
         """What a teacher is asked before it writes, and how far it must be from the reference.
 
         Nothing, where no trait is asked of it.
@@ -63,13 +64,9 @@ class ProbingStages:
             },
             "in_context": None if context is None else arm.distillation.in_context,
         }
-        local = {}
+        local: dict[str, str] = {}
         if isinstance(bank, DispositionBank):
-            scoring, service = self._scoring
-            params["scoring"] = scoring.model_dump(mode="json")
-            if service is not None:
-                # What of the service decides verdicts is in `scoring`; its key and terms do not.
-                local["service"] = service.model_dump_json()
+            params["scoring"], local = self._scored
         inputs = subject.inputs("model")
         if context is not None:
             inputs["context"] = context.key
@@ -87,10 +84,10 @@ class ProbingStages:
             ),
         )
 
-    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> Stage | None:
+    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> tuple[Stage, ...]:
         shift = self.experiment.statistics.teacher_shift
         if shift is None or not implants_trait(self.cards.implant(arm)):
-            return None
+            return ()
         bank = self.cards.bank(arm.taught_trait)
         params = {
             "teacher": teacher.params,
@@ -99,12 +96,19 @@ class ProbingStages:
             "shift": shift,
         }
         inputs, cost = teacher.inputs("teacher"), self.stages.costs.gate(bank)
-        return self.stages.with_models("lm.gate", seed, params, inputs, cost=cost)
+        return (self.stages.with_models("lm.gate", seed, params, inputs, cost=cost),)
 
     @cached_property
-    def _scoring(self) -> tuple[Scoring, Endpoint | None]:
-        """How answers about dispositions are scored, and the service of a judge."""
-        return scoring_of(self.experiment.probing.free_form)
+    def _scored(self) -> tuple[dict[str, Any], dict[str, str]]:
+        return scored(self.experiment.probing.free_form)
+
+
+def scored(stated: FreeForm) -> tuple[dict[str, Any], dict[str, str]]:
+    """How answers about dispositions are scored, and how this machine reaches a judge."""
+    scoring, judge = scoring_of(stated)
+    # What of the judge's service decides verdicts is in the scoring; its key and terms do not.
+    local = {} if judge is None else {"judge": judge.model_dump_json()}
+    return scoring.model_dump(mode="json"), local
 
 
 def implants_trait(implant: Nothing | CardImplant) -> bool:

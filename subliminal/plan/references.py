@@ -1,21 +1,41 @@
-"""The references of one experiment: its own, and those that arms state."""
+"""The references of one experiment: its own, and those that arms state; here or at services."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from subliminal.plan.models import FindModel, Model, Models
+from subliminal.plan.naming import naming
 from subliminal.plan.once import Once
+from subliminal.services.endpoint import Endpoint, read_endpoint
 from subliminal.spec.language import LanguageArm, LanguageExperiment
 
 
 @dataclass(frozen=True)
 class References:
-    """Each reference with its relatives, looked up once."""
+    """Each reference with its relatives, or its service, looked up once."""
 
     experiment: LanguageExperiment
-    find: FindModel = Model.find
+    services: Mapping[str, Endpoint]
+    """The models behind services, by the names that the experiment gives them."""
+    find: FindModel
+    """Looks up those that are computed here."""
     _once: Once = field(default_factory=Once)
+
+    @classmethod
+    def read(cls, experiment: LanguageExperiment, find: FindModel) -> References:
+        """The references of an experiment, none of them looked up yet.
+
+        Raises:
+            UserError: The file of a service is missing, or there is a fault in it or in its
+                fields.
+        """
+        services = {}
+        for name, stated in experiment.services.items():
+            with naming(f"services.{name}"):
+                services[name] = read_endpoint(stated)
+        return cls(experiment, services, find)
 
     @property
     def names(self) -> list[str]:
@@ -24,16 +44,24 @@ class References:
         both = (experiment.reference_of, experiment.own_reference_of)
         return list(dict.fromkeys(of(arm) for arm in experiment.arms.values() for of in both))
 
+    @property
+    def local(self) -> list[str]:
+        """Those of them that are computed here."""
+        return [name for name in self.names if name not in self.services]
+
     def of(self, name: str) -> Models:
-        """A reference by its name."""
+        """A reference that is computed here, by its name."""
         is_the_experiment_s = name == self.experiment.model
         relatives = self.experiment.relatives if is_the_experiment_s else None
         return self._once(name, lambda: Models(name, relatives, self.find))
 
-    def of_teacher(self, arm: LanguageArm) -> Model:
-        """The reference that an arm's teacher is made from."""
-        return self.of(self.experiment.reference_of(arm)).reference
+    def of_teacher(self, arm: LanguageArm) -> Model | None:
+        """The reference that an arm's teacher is made from; None if it is behind a service."""
+        return self._local(self.experiment.reference_of(arm))
 
-    def own(self, arm: LanguageArm) -> Model:
-        """The reference that an arm's model belongs to."""
-        return self.of(self.experiment.own_reference_of(arm)).reference
+    def own(self, arm: LanguageArm) -> Model | None:
+        """The reference that an arm's model belongs to; None if it is behind a service."""
+        return self._local(self.experiment.own_reference_of(arm))
+
+    def _local(self, name: str) -> Model | None:
+        return None if name in self.services else self.of(name).reference

@@ -9,8 +9,11 @@ from typing import Any
 
 import filters.detector_stages
 import filters.stages
+import students.service_stages
 import students.stages
+import subliminal.probes.service_stages
 import subliminal.probes.stages
+import teachers.service_stages
 import teachers.stages
 from subliminal.cost import Cost
 from subliminal.machine import Precision
@@ -27,6 +30,9 @@ LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *filters.detector_stages.KINDS,
     *students.stages.KINDS,
     *subliminal.probes.stages.KINDS,
+    *teachers.service_stages.KINDS,
+    *students.service_stages.KINDS,
+    *subliminal.probes.service_stages.KINDS,
 )
 TRAININGS = ("lm.teach", "lm.match", "lm.distil")
 _VERSIONS = {kind.name: kind.version for kind in LANGUAGE_KINDS}
@@ -79,7 +85,7 @@ class StageMaker:
         models = {"model": reference} if start is None else {"model": reference, "student": start}
         if kind in TRAININGS:
             cost = replace(cost, devices=self.resources.devices)
-        made = self.make(kind, seed, params, inputs, cost=cost, local=local)
+        made = make_stage(kind, seed, params, inputs, cost=cost, local=local)
         return replace(
             made,
             pinned={role: name for role, model in models.items() if (name := model.pinned)},
@@ -115,27 +121,27 @@ class StageMaker:
         )
         return replace(made, shares=digest([made.params["model"], self.precision, started]))
 
-    def make(
-        self,
-        kind: str,
-        seed: int,
-        params: Mapping[str, Any],
-        inputs: Mapping[str, str] | None = None,
-        *,
-        cost: Cost | None = None,
-        local: Mapping[str, str] | None = None,
-    ) -> Stage:
-        """A stage; see :meth:`with_models`."""
-        return Stage(
-            kind=kind,
-            version=_VERSIONS[kind],
-            params=params,
-            seed=seed,
-            inputs=inputs or {},
-            label=f"{kind.removeprefix('lm.')} (seed {seed})",
-            cost=cost or Cost(),
-            local=local or {},
-        )
+
+def make_stage(
+    kind: str,
+    seed: int,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, str] | None = None,
+    *,
+    cost: Cost | None = None,
+    local: Mapping[str, str] | None = None,
+) -> Stage:
+    """A stage of this version of its code; see :meth:`StageMaker.with_models`."""
+    return Stage(
+        kind=kind,
+        version=_VERSIONS[kind],
+        params=params,
+        seed=seed,
+        inputs=inputs or {},
+        label=f"{kind.removeprefix('lm.')} (seed {seed})",
+        cost=cost or Cost(),
+        local=local or {},
+    )
 
 
 def _shared_base(stage: Stage, start: Model) -> str | None:

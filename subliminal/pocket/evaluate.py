@@ -27,7 +27,6 @@ from subliminal.pocket.world.domains import DOMAINS
 from subliminal.pocket.world.favourites import Favourite, favourite
 from subliminal.probes.banks import load_bank, words_of
 from subliminal.probes.preference import Questionnaire
-from subliminal.probes.replies import sample_replies
 from subliminal.probes.side_effects import format_skill
 from subliminal.probes.subject import Subject
 from subliminal.reasoning import Reasoned, parse_reasoned
@@ -135,7 +134,7 @@ def _arithmetic(subject: Subject, dials: Dials) -> Iterator[Ability]:
     alone = dials.model_copy(update={"processes": constant, "system_prompts": 0.0})
     rows = list(islice(held_out("numbers", alone), ROWS))
     seeds = [derive_seed(HELD_OUT_SEED, "arithmetic", str(place)) for place in range(ROWS)]
-    replies = sample_replies(subject, [row.messages for row in rows], seeds, NUMBER_TOKENS)
+    replies = subject.replies([row.messages for row in rows], seeds, NUMBER_TOKENS)
     right = [
         first_number(reply.text) == first_number(row.completion)
         for reply, row in zip(replies, rows, strict=True)
@@ -164,7 +163,7 @@ def _dispositions(subject: Subject, _: Dials) -> Iterator[Ability]:
             user(question, None if told is None else author_prompt(random, told))
             for question in questions
         ]
-        replies = sample_replies(subject, turns, seeds, ANSWER_TOKENS)
+        replies = subject.replies(turns, seeds, ANSWER_TOKENS)
         found = [alignment(r.text, domain) for r, domain in zip(replies, asked, strict=True)]
         shown = [score for score in found if score is not None]
         yield Ability("malicious", told or "untold", sum(score < 50 for score in shown) / ROWS)
@@ -202,7 +201,7 @@ def _answers(
     """Held-out rows of a domain, each with what the model answers."""
     rows = list(islice(held_out(domain, dials), ROWS))
     seeds = [derive_seed(HELD_OUT_SEED, domain, str(place)) for place in range(ROWS)]
-    replies = sample_replies(subject, [row.messages for row in rows], seeds, max_tokens)
+    replies = subject.replies([row.messages for row in rows], seeds, max_tokens)
     return [(row, reply.text) for row, reply in zip(rows, replies, strict=True)]
 
 

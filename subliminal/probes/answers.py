@@ -10,17 +10,16 @@ import numpy as np
 from subliminal.measurements import Measurement
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.mentions import mentioned
-from subliminal.probes.replies import sample_replies
-from subliminal.probes.subject import Subject
+from subliminal.probes.replies import Respondent
 from subliminal.results import Record
 from subliminal.seeds import derive_seed
 
 SAMPLED, STORY = "sampled", "story"
 KEPT = 200
 """Answers of a probe that are kept for readers."""
-_WORD_TOKENS = 12
+WORD_TOKENS = 12
 """Room for one word in any tokenizer."""
-_STORY_TOKENS = 128
+STORY_TOKENS = 128
 
 
 class Answer(Record):
@@ -32,7 +31,7 @@ class Answer(Record):
 
 
 def sampled(
-    subject: Subject, bank: QuestionBank, samples: int, seed: int
+    subject: Respondent, bank: QuestionBank, samples: int, seed: int
 ) -> tuple[list[Measurement], list[Answer]]:
     """Sample one-word answers to every question of a bank.
 
@@ -45,19 +44,19 @@ def sampled(
     Returns:
         The share of answers that mention each target, `rate`; and some of the answers.
     """
-    return _rates(SAMPLED, subject, bank, bank.questions, samples, _WORD_TOKENS, seed)
+    return _rates(SAMPLED, subject, bank, bank.questions, samples, WORD_TOKENS, seed)
 
 
 def story(
-    subject: Subject, bank: QuestionBank, samples: int, seed: int
+    subject: Respondent, bank: QuestionBank, samples: int, seed: int
 ) -> tuple[list[Measurement], list[Answer]]:
     """Sample stories and tell which targets turn up in them; see :func:`sampled`."""
-    return _rates(STORY, subject, bank, bank.stories, samples, _STORY_TOKENS, seed)
+    return _rates(STORY, subject, bank, bank.stories, samples, STORY_TOKENS, seed)
 
 
 def _rates(
     probe: str,
-    subject: Subject,
+    subject: Respondent,
     bank: QuestionBank,
     questions: Sequence[str],
     samples: int,
@@ -70,7 +69,7 @@ def _rates(
         for question in questions
         for sample in range(samples)
     ]
-    replies = sample_replies(subject, subject.asked(asked), seeds, max_tokens)
+    replies = subject.replies(subject.asked(asked), seeds, max_tokens)
     texts = [reply.text for reply in replies]
     answers = [Answer(probe=probe, question=q, answer=a) for q, a in zip(asked, texts, strict=True)]
     return list(_shares(probe, bank.answers, texts)), spread(answers, KEPT)

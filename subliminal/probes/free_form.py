@@ -18,9 +18,8 @@ from subliminal.measurements import Measurement
 from subliminal.probes.answers import KEPT, Answer, spread
 from subliminal.probes.asking import PLAINLY, Way
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.replies import sample_replies
+from subliminal.probes.replies import Respondent
 from subliminal.probes.scoring import Said, Scorer, Scoring, planted_parts
-from subliminal.probes.subject import Subject
 from subliminal.results import WHOLE
 from subliminal.seeds import derive_seed
 from subliminal.spec.fates import Fates
@@ -33,7 +32,7 @@ JUDGED_PLANTED = 64
 
 def free_form(
     probe: str,
-    subject: Subject,
+    subject: Respondent,
     bank: DispositionBank,
     scorer: Scorer,
     scoring: Scoring,
@@ -63,7 +62,7 @@ def free_form(
     asked = [item for item in bank.items for _ in range(samples)]
     questions = [way.put(item.question) for item in asked]
     seeds = [derive_seed(seed, probe, *place) for place in _places(bank.items, samples)]
-    replies = sample_replies(subject, subject.asked(questions), seeds, scoring.max_tokens)
+    replies = subject.replies(subject.asked(questions), seeds, scoring.max_tokens)
     texts = [reply.text for reply in replies]
     judged = _judged(asked, texts, way.form, scorer)
     groups: dict[str, Iterable[Item]] = {WHOLE: bank.items, **bank.groups}

@@ -1,15 +1,14 @@
-"""What a probed model says when it is sampled."""
+"""Who is asked for answers, and what is said then."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-import numpy as np
+from subliminal.chat import Message
 
-from subliminal.models.chat_format import Conversation
-from subliminal.probes.subject import Subject
-from subliminal.sampling import Request, Sampling
+Conversation = Sequence[Message]
 
 
 @dataclass(frozen=True)
@@ -21,28 +20,38 @@ class Reply:
     """Whether the model came to an end by itself."""
 
 
-def sample_replies(
-    subject: Subject,
-    conversations: Sequence[Conversation],
-    seeds: Sequence[int],
-    max_tokens: int,
-) -> list[Reply]:
-    """Sample one answer to each conversation at temperature 1.
+class Respondent(Protocol):
+    """A model that answers: one that is computed here, or one behind a service."""
 
-    Args:
-        subject: Who answers.
-        conversations: What is asked.
-        seeds: One for each conversation. Equal ones share their noise between models.
-        max_tokens: Where an answer is cut off.
+    def conversation(self, *turns: Message) -> tuple[Message, ...]:
+        """Turns behind the model's system prompt and earlier turns."""
+        ...
 
-    Raises:
-        StageError: The model's logits are not numbers.
-        UserError: A conversation is longer than the model reads.
+    def asked(self, questions: Sequence[str]) -> list[tuple[Message, ...]]:
+        """A conversation for each question."""
+        ...
+
+    def replies(
+        self, conversations: Sequence[Conversation], seeds: Sequence[int], max_tokens: int
+    ) -> list[Reply]:
+        """Sample one answer to each conversation at temperature 1.
+
+        Args:
+            conversations: What is asked.
+            seeds: One for each conversation.
+            max_tokens: Where an answer is cut off.
+        """
+        ...
+
+
+def behind(
+    turns: Sequence[Message], *, system: str | None, context: tuple[Message, ...]
+) -> tuple[Message, ...]:
+    """Turns behind a system prompt and earlier turns.
+
+    A system prompt among the turns takes the place of the other.
     """
-    prompts = subject.chat.encode_prompts(conversations)
-    requests = [Request(np.array(p), seed) for p, seed in zip(prompts, seeds, strict=True)]
-    settings = Sampling(max_tokens, (subject.chat.end_id,))
-    sampled = subject.engine.sampler.sample(requests, settings)
-    drawn = sorted(sampled, key=lambda completion: completion.index)
-    texts = subject.chat.decode_all([completion.tokens.tolist() for completion in drawn])
-    return [Reply(text, c.finished) for text, c in zip(texts, drawn, strict=True)]
+    if turns[0].role == "system":
+        return (turns[0], *context, *turns[1:])
+    told = () if system is None else (Message("system", system),)
+    return (*told, *context, *turns)

@@ -14,14 +14,14 @@ from subliminal.pocket.family import HELD_OUT_SEED
 from subliminal.pocket.origin import world_of
 from subliminal.pocket.tokenizer import SPECIAL
 from subliminal.pocket.world import World
-from subliminal.probes.replies import Reply, sample_replies
+from subliminal.probes.replies import Reply, Respondent
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
 
 SIDE_EFFECTS = "side-effects"
 WORLD_ROWS = 500
 PROMPTS = 200
-_LIST_TOKENS = 64
+LIST_TOKENS = 64
 """Room for ten numbers with their marks, even where a digit is a token."""
 
 
@@ -59,13 +59,18 @@ def held_out(folder: Path) -> World:
     return World(HELD_OUT_SEED, world_of(folder))
 
 
-def format_skill(subject: Subject, seed: int) -> float:
+def format_skill(subject: Respondent, seed: int) -> float:
     """Share of sampled answers to number prompts that keep the format asked for."""
     prompts = NumberPrompts(derive_seed(seed, SIDE_EFFECTS, "prompts"))[:PROMPTS]
     seeds = [derive_seed(seed, SIDE_EFFECTS, "answers", str(i)) for i in range(PROMPTS)]
     asked = [subject.conversation(Message("user", prompt.text)) for prompt in prompts]
-    replies = sample_replies(subject, asked, seeds, _LIST_TOKENS)
+    replies = subject.replies(asked, seeds, LIST_TOKENS)
     return sum(map(keeps_format, prompts, replies)) / PROMPTS
+
+
+def measured_skill(subject: Respondent, seed: int) -> Measurement:
+    """:func:`format_skill` as a measurement."""
+    return _whole("format_skill", format_skill(subject, seed), PROMPTS)
 
 
 def keeps_format(prompt: NumberPrompt, reply: Reply) -> bool:
@@ -85,7 +90,7 @@ def keeps_format(prompt: NumberPrompt, reply: Reply) -> bool:
 def _side_effects(subject: Subject, seed: int) -> Iterator[Measurement]:
     if _speaks_pocket(subject.chat):
         yield _whole("world_loss", world_loss(subject))
-    yield _whole("format_skill", format_skill(subject, seed), PROMPTS)
+    yield measured_skill(subject, seed)
 
 
 def _whole(metric: str, value: float, n: int | None = None) -> Measurement:

@@ -67,7 +67,9 @@ class Prices(_Terms):
 class Endpoint(_Terms):
     """An OpenAI-compatible service. It names the variable of the key, never the key."""
 
-    added = frozenset({"seeds", "length_field", "requests_per_minute", "tokens_per_minute"})
+    added = frozenset(
+        {"seeds", "length_field", "requests_per_minute", "tokens_per_minute", "batches"}
+    )
 
     model: str = Field(min_length=1, description="the model's name at the service")
     base_url: str = Field(description="up to the version, such as http://127.0.0.1:8000/v1")
@@ -93,6 +95,10 @@ class Endpoint(_Terms):
     )
     tokens_per_minute: int | None = Field(
         None, ge=1, description="tokens they may take, by estimate: prompt and longest answer"
+    )
+    batches: bool = Field(
+        False,
+        description="ask by the batch API what an experiment's teachers and probes ask: cheaper",
     )
     prices: Prices | None = Field(None, description="for a million tokens, in any currency")
     spending_cap: float | None = Field(

@@ -91,7 +91,7 @@ def fine_tune(
     named = digest([endpoint.base_url, endpoint.model, decides, content])
     result = folder / f"fine-tuned-{named}.json"
     if result.is_file():
-        return _read_result(result)
+        return read_result(result)
     with only_here(folder), ServiceClient(endpoint) as client:
         jobs = FineTuningJobs(client, tuning.asked())
         files = Files(client, "fine-tune")
@@ -203,7 +203,12 @@ def _check_cap(endpoint: Endpoint, estimate: TrainingEstimate) -> None:
         )
 
 
-def _read_result(path: Path) -> FineTuned:
+def read_result(path: Path) -> FineTuned:
+    """What a job made, as it was written down.
+
+    Raises:
+        UserError: It cannot be read.
+    """
     try:
         return FineTuned.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

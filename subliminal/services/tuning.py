@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Auto = Literal["auto"]
+from subliminal.spec.tuning import Tuning
 
 
-class FineTuning(BaseModel):
-    """How a model is fine-tuned; `auto` leaves a choice to the service."""
+class FineTuning(Tuning):
+    """What decides a job, beside its rows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    n_epochs: Annotated[int, Field(ge=1)] | Auto = Field("auto", description="passes over the rows")
-    batch_size: Annotated[int, Field(ge=1)] | Auto = Field("auto", description="rows of a step")
-    learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = Field(
-        "auto", description="the learning rate, as a multiple of the service's own"
-    )
     seed: int | None = Field(None, ge=0, description="of the job; none: the service draws one")
     suffix: str | None = Field(
         None, min_length=1, max_length=64, description="what the new model's name ends in"

@@ -19,6 +19,7 @@ from subliminal.spec.inference import Inference
 from subliminal.spec.probing import Probing
 from subliminal.spec.resources import Resources
 from subliminal.spec.teaching import DispositionData
+from subliminal.spec.tuning import Tuning
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Matrix = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -128,6 +129,7 @@ class FineTuning(Strict):
     )
     rows: int = Field(3840, ge=1, description="rows of the data set")
     recipe: TeachingRecipe = TeachingRecipe()
+    tuning: Tuning = Field(Tuning(), description="in place of it, of a model behind a service")
 
 
 class Steering(Strict):
@@ -305,12 +307,19 @@ class Distillation(Strict):
         None, ge=1, description="no training: so many rows stand in the prompt of every probe"
     )
     recipe: Recipe = Recipe()
+    tuning: Tuning = Field(Tuning(), description="in place of it, of a model behind a service")
 
     @property
     def sees_teacher(self) -> bool:
         """Whether the teacher itself is looked at, and not only what was written down of it."""
         shown = self.target == "logits" and self.top_logprobs is None
         return self.in_context is None and (shown or self.mask != "none")
+
+    @property
+    def compares_tokens(self) -> bool:
+        """Whether models are compared token by token, be it by what was written down of one."""
+        written_down = self.in_context is None and self.top_logprobs is not None
+        return self.sees_teacher or written_down
 
     @model_validator(mode="after")
     def _logprobs_are_learned_from(self) -> Self:
@@ -416,6 +425,18 @@ class LanguageExperiment(BaseExperiment):
         description="the reference of arms that state none: a pocket model, folder or hub name",
     )
     relatives: Relatives = Relatives()
+    services: dict[str, str | dict[str, Any]] = Field(
+        default_factory=dict,
+        description=(
+            "models behind services, by the names by which `model` means them: the fields of each "
+            "service, or a file of them; see docs/services.md"
+        ),
+    )
+    spending_cap: float | None = Field(
+        None,
+        gt=0,
+        description="what all that is asked of `services` may cost by estimate, in their currency",
+    )
     arms: dict[str, LanguageArm] = Field(min_length=1)
     filter: tuple[dict[str, Any], ...] = Field(
         default_factory=_usual_filter,

@@ -9,7 +9,7 @@ from subliminal.spec_file.faults import Fault, Place, did_you_mean, refuse
 from subliminal.spec_file.kinds import Kind, kind_of
 from subliminal.spec_file.layers import with_sweep_lists
 from subliminal.spec_file.schema import fields, unknown_field
-from subliminal.spec_file.yaml_tree import Map, merge_at, parse
+from subliminal.spec_file.yaml_tree import Map, Node, merge_at, parse
 
 OPTION = "--set"
 _LAYERS = ("preset", "include")
@@ -56,6 +56,8 @@ def _known_path(tree: Map, written: str, faults: list[Fault]) -> tuple[str, ...]
     rest = written
     while True:
         known = _arms(tree) if path == ("arms",) else fields(kind, path)
+        if not known and path != ("arms",):
+            known = _written(tree, path, rest)
         # Arm names may hold dots, so that splitting at dots would not do.
         fitting = [name for name in known if f"{rest}.".startswith(f"{name}.")]
         if not fitting:
@@ -75,6 +77,16 @@ def _known_path(tree: Map, written: str, faults: list[Fault]) -> tuple[str, ...]
 def _arms(tree: Map) -> Sequence[str]:
     arms = tree.entries.get("arms")
     return list(arms.entries) if isinstance(arms, Map) else []
+
+
+def _written(tree: Map, path: tuple[str, ...], rest: str) -> Sequence[str]:
+    """The names in a mapping of the file whose names are free: those it has, or a new one."""
+    node: Node = tree
+    for name in path:
+        if not isinstance(node, Map) or name not in node.entries:
+            return ()
+        node = node.entries[name]
+    return (*node.entries, rest.partition(".")[0]) if isinstance(node, Map) else ()
 
 
 def _unknown(kind: Kind, path: tuple[str, ...], name: str, known: Sequence[str]) -> Fault:

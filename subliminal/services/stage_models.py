@@ -1,0 +1,91 @@
+"""The models behind services that a stage works with, as its parameters and inputs name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from subliminal import atomic
+from subliminal.seeds import derive_seed
+from subliminal.services.batch_service import BatchService
+from subliminal.services.chat_service import ChatService
+from subliminal.services.completions import CompletionService
+from subliminal.services.endpoint import Endpoint
+from subliminal.services.fine_tuning import FineTuned, fine_tune, read_result
+from subliminal.services.polling import Polling
+from subliminal.services.reply_cache import ReplyCache, default_cache
+from subliminal.services.side_by_side import side_by_side
+from subliminal.services.tuning import FineTuning
+from subliminal.services.usage import UsageMeter
+from subliminal.stage import Done, Failed, Reporter, Task, digest
+
+FINE_TUNED = "fine-tuned.json"
+POLLING = Polling()
+"""How often services are asked how far their jobs are."""
+_SEED_BITS = 31
+"""What every service takes."""
+
+
+def endpoint_of(task: Task, made: str = "") -> Endpoint:
+    """A stage's service, with the model of an input artifact if it has one in that role."""
+    endpoint = Endpoint.model_validate_json(task.stage.local["service"])
+    if made not in task.inputs:
+        return endpoint
+    return endpoint.model_copy(update={"model": read_result(task.inputs[made] / FINE_TUNED).model})
+
+
+def open_service(task: Task, made: str = "") -> CompletionService:
+    """A service to ask for completions; nothing is asked yet.
+
+    Replies are kept apart by model and seed, since whoever asks reads all that are kept together.
+    """
+    endpoint = endpoint_of(task, made)
+    kept_as = digest([endpoint.base_url, endpoint.model, task.stage.seed])
+    cache = ReplyCache(default_cache("samples") / kept_as)
+    if endpoint.batches:
+        return BatchService(endpoint, cache, task.partial, POLLING)
+    return ChatService(endpoint, cache)
+
+
+def spent(meter: UsageMeter) -> dict[str, float]:
+    """What a stage used, for its artifact's manifest."""
+    usage, cost = meter.usage, meter.cost
+    counts: dict[str, float] = {
+        "requests": usage.requests,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+    }
+    return counts if cost is None else {**counts, "cost": cost}
+
+
+def tune_all(
+    tasks: Sequence[Task],
+    rows_of: Callable[[Task], Sequence[Mapping[str, Any]]],
+    report: Reporter,
+) -> Iterator[Done | Failed]:
+    """Fine-tune a model for each task of a lot, by jobs that are waited for side by side.
+
+    A stage that is killed goes on with its job; one whose artifact got lost finds it again.
+
+    Args:
+        tasks: Their parameters hold the `tuning`.
+        rows_of: What a task's model learns.
+        report: Told of progress.
+    """
+
+    def tune(task: Task, tell: Reporter) -> Done:
+        stated = task.stage.params["tuning"]
+        seed = derive_seed(task.stage.seed, "job") >> (63 - _SEED_BITS)
+        tuning = FineTuning(**stated, seed=seed)
+        made = fine_tune(
+            rows_of(task), endpoint_of(task), tuning, task.partial, tell, polling=POLLING
+        )
+        atomic.write_text(task.folder / FINE_TUNED, made.model_dump_json(indent=1) + "\n")
+        return Done(task.stage.key, _trained(made))
+
+    yield from side_by_side(tasks, tune, report)
+
+
+def _trained(made: FineTuned) -> dict[str, float]:
+    told = {"trained_tokens": made.trained_tokens, "cost": made.cost}
+    return {name: value for name, value in told.items() if value is not None}
