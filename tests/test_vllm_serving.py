@@ -6,12 +6,14 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from subliminal.chat import user
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.load import load_model
+from subliminal.models.names import find_model
 from subliminal.number_prompts import NumberPrompts
 from subliminal.sampling import Request, Sampling, sampler_of
 from subliminal.services.reply_cache import ReplyCache
@@ -19,7 +21,7 @@ from subliminal.services.sampler import ChatPrompt, ChatSampling, ServiceSampler
 from subliminal.vllm_engine.served_chat import ServedChat
 from subliminal.vllm_engine.server import VllmServer
 from subliminal.vllm_engine.stage_engines import files_of
-from tests.vllm_models import WITH_VLLM, adapter, qwen
+from tests.vllm_models import WITH_VLLM, adapter
 
 pytestmark = WITH_VLLM
 pytest.importorskip("openai")
@@ -30,8 +32,6 @@ LONGEST = 16
 
 def greedy(folder: Path) -> list[str]:
     """What PyTorch makes of the prompts."""
-    import numpy as np
-
     chat = ChatFormat.read(folder)
     asked = [Request(np.array(p), 0) for p in chat.encode_prompts([p.messages for p in PROMPTS])]
     settings = Sampling(LONGEST, (chat.end_id,), temperature=0)
@@ -44,7 +44,7 @@ def texts(chat: ServedChat, prompts: list[ChatPrompt], settings: ChatSampling) -
 
 
 def test_a_model_and_its_adapter_are_served_and_outlive_their_server(tmp_path: Path) -> None:
-    base = qwen(tmp_path / "base")
+    base = find_model("pocket-a")
     student = adapter(tmp_path / "student", base, 1)
     cache, settings = ReplyCache(tmp_path / "replies"), ChatSampling(LONGEST, temperature=0)
     with VllmServer(files_of(base), "base", rank=4) as server:
@@ -59,10 +59,9 @@ def test_a_model_and_its_adapter_are_served_and_outlive_their_server(tmp_path: P
         again = ServedChat(server, ReplyCache(tmp_path / "others"), "student")
         assert texts(again, PROMPTS, drawn) == first
         # The engine's death ends the server; another takes its place, with the adapter.
-        processes = [psutil.Process(server._process.pid)]  # type: ignore[union-attr]
-        processes += processes[0].children(recursive=True)
-        os.kill(processes[1].pid, signal.SIGKILL)
-        processes[0].wait(60)
+        processes = psutil.Process(server._process.pid).children(recursive=True)  # type: ignore[union-attr]
+        for process in processes:
+            os.kill(process.pid, signal.SIGKILL)
         anew = ServedChat(server, ReplyCache(tmp_path / "anew"), "student")
         assert texts(anew, PROMPTS, settings) == greedy(student)
         processes += psutil.Process(server._process.pid).children(recursive=True)  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import torch
 
 from subliminal.models.adapters import put_adapter
 from subliminal.models.folder import fingerprint
-from subliminal.models.load import Base, load_model, save_adapter
+from subliminal.models.load import Base, save_adapter
 from subliminal.models.pretrained import Pretrained
 from subliminal.spec.language import Adapter
 from subliminal.vllm_engine.interpreter import has_vllm
@@ -27,8 +27,9 @@ def qwen(folder: Path, seed: int = 1) -> Path:
 
 def adapter(folder: Path, base: Path, seed: int) -> Path:
     """Write a random adapter of rank 4 that changes what a model says."""
-    model = load_model(base)
-    assert isinstance(model, Pretrained)
+    from transformers import AutoModelForCausalLM
+
+    model = Pretrained(AutoModelForCausalLM.from_pretrained(base))
     put_adapter(model, Adapter(rank=4, alpha=8.0), range(2), seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
