@@ -10,6 +10,7 @@ import pytest
 
 from subliminal.errors import UserError
 from subliminal.plan import Plan
+from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
 from tests.language_stages import models
@@ -80,6 +81,9 @@ def test_a_trait_passes_from_a_told_model_to_a_tuned_one(tmp_path: Path) -> None
     assert done.manifest.spent is not None
     assert trained < done.manifest.spent < trained + asked_for
     assert again.manifest.spent is None
+    page = build_report(done.folder).read_text()
+    assert "1 of 1 student arm with a control shows transfer on the probe sampled" in page
+    assert "Every kind of student less its control" in page
     # The key went over the wire, and nowhere else.
     assert {r.headers["authorization"] for r in server.requests} == {f"Bearer {KEY}"}
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]

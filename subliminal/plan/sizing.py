@@ -51,11 +51,14 @@ def plan_for(experiment: Experiment, device: str) -> Plan:
         if experiment.precision == "auto":
             experiment = experiment.model_copy(update={"precision": "bfloat16"})
         if isinstance(experiment, LanguageExperiment):
-            _check_is_large(experiment.model, device)
+            _check_is_large(experiment, device)
     return make_plan(experiment, Model.by_config)
 
 
-def _check_is_large(model: str, device: str) -> None:
+def _check_is_large(experiment: LanguageExperiment, device: str) -> None:
+    model = experiment.model
+    if model in experiment.services:
+        return
     if isinstance(Model.by_config(model).shape, Architecture):
         raise UserError(
             f"--device {device}: {model} is small and runs on the processor; take "
