@@ -27,6 +27,10 @@ test-vllm: .venv/ready .venv-vllm/ready  ## test vLLM itself, on the CPU, in an 
 		--numprocesses 2 --dist loadfile tests/test_vllm_agreement.py \
 		tests/test_vllm_experiment.py tests/test_vllm_serving.py
 
+.PHONY: test-kills
+test-kills: .venv/ready  ## kill language experiments at sixty random moments, and compare what they make
+	$(BIN)/python -m tests.kill_trials --trials 60
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -123,6 +123,10 @@ def test_a_name_on_the_hub_is_downloaded(tmp_path: Path, monkeypatch: pytest.Mon
         (raised(errors.LocalEntryNotFoundError), ("the hub cannot be reached", "name a folder")),
         (errors.HFValidationError("Repo id must\nuse letters"), ("Repo id must use letters",)),
         (OSError(28, "No space left on device"), ("No space left on device", "try again")),
+        (
+            OSError(30, "Read-only file system", "/hub"),
+            ("cache cannot be written", "'/hub'", "HF_HOME"),
+        ),
         (RuntimeError(), ("(RuntimeError)",)),
     ],
 )

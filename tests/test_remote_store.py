@@ -354,16 +354,50 @@ def test_progress_moves_to_another_machine(
     assert Bucket(machine("b")._bucket.url).sizes("partial") == {}
 
 
-def test_the_last_progress_counts_wherever_it_was_made(machine: Machine, tmp_path: Path) -> None:
+def test_the_last_progress_counts_wherever_it_was_made_and_whatever_clocks_say(
+    machine: Machine, tmp_path: Path
+) -> None:
     log = tmp_path / "log.txt"
     slow = stage("count", 1, log_file=log, steps=9, seconds=0)
     for place, name in enumerate(("a", "b", "a", "b")):
         with pytest.raises(Cancelled):
             run_lot_here(machine(name), Stop(2), slow)
         assert len(events(log)) == 3 * (place + 1)
+        set_clocks(machine(name).partial(slow.key), {"a": 2 * 10**9, "b": 0}[name])
     assert run_here(machine("a"), slow)[slow.key].state == "computed"
     steps = [what for _, what in events(log) if what.startswith("step")]
     assert steps == [f"step-{number}" for number in range(9)]
+
+
+def set_clocks(folder: Path, seconds: int) -> None:
+    """As if what is in a folder had been written when a clock said so."""
+    for path in folder.iterdir():
+        os.utime(path, (seconds, seconds))
+
+
+class Killed(BaseException):
+    """Ends a stage as a kill would: its progress is not copied."""
+
+
+def test_progress_since_the_last_copy_is_not_lost_where_the_clock_was_set_back(
+    machine: Machine, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.txt"
+    slow = stage("count", 1, log_file=log, steps=9, seconds=0)
+    with pytest.raises(Cancelled):
+        run_lot_here(machine("a"), Stop(2), slow)
+
+    def die(done: float, total: float) -> None:
+        if done == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_lot_here(machine("a"), die, slow)
+    set_clocks(machine("a").partial(slow.key), 0)
+    assert run_here(machine("a"), slow)[slow.key].state == "computed"
+    steps = [what for _, what in events(log) if what.startswith("step")]
+    assert steps == [f"step-{number}" for number in range(9)]
+    assert not any((machine("a").root / "generations").iterdir())
 
 
 def test_progress_that_is_damaged_is_done_again(machine: Machine, url: str) -> None:
@@ -465,6 +499,13 @@ def test_a_store_that_cannot_be_had_is_a_user_error(
     with pytest.raises(UserError) as error:
         RemoteStore(bad, tmp_path).prepare()
     assert_one_line(error, *parts)
+
+
+def test_a_cache_that_cannot_be_written_is_a_user_error(url: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError) as error:
+        RemoteStore(url, tmp_path / "file").prepare()
+    assert_one_line(error, f"{tmp_path / 'file'}: cannot be written", "set SUBLIMINAL_CACHE to")
 
 
 def test_a_missing_library_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

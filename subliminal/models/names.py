@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -130,6 +131,12 @@ def _from_hub(name: str, files_wanted: Sequence[str]) -> Path:
             "name a folder"
         )
     except Exception as error:  # the HTTP library's own differ between versions of the hub's
-        said = " ".join(str(error).split()) or type(error).__name__
-        fault = f"cannot be downloaded ({said}); try again, or name a folder"
+        fault = _why_not(error)
     raise UserError(f"model {name!r}: {fault}")
+
+
+def _why_not(error: Exception) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"the hub's cache cannot be written ({said}); set HF_HOME to a folder that can"
+    return f"cannot be downloaded ({said}); try again, or name a folder"

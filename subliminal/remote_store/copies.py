@@ -28,8 +28,9 @@ class FolderManifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     files: dict[str, FileEntry]
-    saved: float = 0.0
-    """When the files of a folder that changes were as they are here, in seconds of the epoch."""
+    generation: int = 0
+    """Of a folder that changes: how many copies came before this one. Clocks of machines differ,
+    and are set back."""
 
     @field_validator("files")
     @classmethod

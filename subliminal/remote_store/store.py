@@ -21,6 +21,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from subliminal import atomic
 from subliminal.errors import UserError
 from subliminal.remote_store.bucket import Bucket
 from subliminal.remote_store.claims import Claims
@@ -195,7 +196,7 @@ class RemoteStore:
         """The same, with what was saved last, here or elsewhere."""
         partial = self._cache.open_partial(key)
         copy = self._progress.manifests([key]).get(key)
-        if copy is not None and copy.saved > _newest(partial):
+        if copy is not None and (not _files(partial) or copy.generation > self._generation(key)):
             folder = self._cache.open_folder(key)
             # A damaged copy is as good as none: the stage does again what it held.
             with suppress(UserError):
@@ -203,6 +204,7 @@ class RemoteStore:
                 (folder / MANIFEST).unlink()
                 shutil.rmtree(partial)
                 folder.rename(partial)
+                self._note_generation(key, copy.generation)
         return partial
 
     def open_folder(self, key: str) -> Path:
@@ -229,6 +231,7 @@ class RemoteStore:
             UserError: It cannot be written.
         """
         self._cache.commit(stage, folder, counts, provenance)
+        self._generation_file(stage.key).unlink(missing_ok=True)
         self._upload(stage.key)
         with suppress(UserError):  # what is left does not matter, and is collected
             self._progress.remove(stage.key)
@@ -239,18 +242,39 @@ class RemoteStore:
 
     def _copy_progress(self, key: str) -> None:
         partial = self._cache.partial(key)
-        saved = _newest(partial)
         files = {str(path.relative_to(partial)): file_entry(path) for path in _files(partial)}
         there: dict[str, FileEntry] = {name: entry for name, entry in files.items() if entry}
         if there:
-            manifest = FolderManifest(files=there, saved=saved)
+            last = self._progress.manifests([key]).get(key, FolderManifest(files={}))
+            generation = 1 + max(last.generation, self._generation(key))
+            manifest = FolderManifest(files=there, generation=generation)
             self._progress.upload(key, partial, manifest.model_dump_json().encode())
+            self._note_generation(key, generation)
             self._progress.remove_other_files(key, manifest)
+
+    def _generation(self, key: str) -> int:
+        """Of the copy that this machine's progress goes back to; 0 if there is none."""
+        try:
+            return int(self._generation_file(key).read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _note_generation(self, key: str, generation: int) -> None:
+        atomic.write_text(self._generation_file(key), str(generation))
+
+    def _generation_file(self, key: str) -> Path:
+        return self.root / "generations" / key
 
     @cached_property
     def _cache(self) -> Store:
         cache = Store(self._cache_folder or default_cache(self._bucket.url))
-        cache.prepare()
+        try:
+            cache.prepare()
+        except UserError as error:
+            raise UserError(
+                f"{str(error).rpartition(';')[0]}; it is where this machine keeps copies: set "
+                f"{CACHE_VARIABLE} to a folder that can be written"
+            ) from None
         return cache
 
     @property
@@ -293,8 +317,3 @@ def _fetch(artifacts: Copies, key: str, into: Store, *, of_weights: bool) -> Non
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
-
-
-def _newest(folder: Path) -> float:
-    """When a file below a folder was last written; 0 if there is none."""
-    return max((path.stat().st_mtime for path in _files(folder)), default=0.0)
