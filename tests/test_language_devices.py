@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ defaults:
   control: none
 arms:
   same: {{}}
+  untaught: {{teacher: {{by: nothing}}}}
   whole: {{distillation: {{mask: shared, recipe: {{adapter: null}}}}}}
   matched: {{initialisation: {{relation: matched, matching: {{rows: 8}}}}}}
 """
@@ -62,8 +64,8 @@ def folder(tmp_path: Path) -> Path:
 
 def each_by_its_kind(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Trainings of every kind, so that processes have to be started once for all of them."""
-    for task in tasks:
-        yield from stage_kinds()[task.stage.kind].run([task], report)
+    for kind, alike in groupby(tasks, lambda task: task.stage.kind):
+        yield from stage_kinds()[kind].run(list(alike), report)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -86,7 +88,7 @@ def test_two_processes_make_what_one_makes(folder: Path, tmp_path: Path) -> None
             tmp_path / stage.key,
             **{role: store.folder(key) for role, key in stage.inputs.items()},
         )
-        for stage in spread.stages.values()
+        for stage in sorted(spread.stages.values(), key=lambda stage: stage.kind)
         if stage.kind in TRAININGS
     ]
     assert {task.stage.kind for task in tasks} == {*TRAININGS}

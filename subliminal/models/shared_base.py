@@ -21,10 +21,12 @@ class SharedBase:
 
     def model_to_train(self, task: Task, recipe: Recipe, made: str, existing: str) -> LanguageModel:
         """See :func:`~.stage_models.model_to_train`; what it gave for the stage before is void."""
-        if self._kept is not None:
-            remove_adapter(self._kept)
-            return self._kept
-        model = model_to_train(task, recipe, made, existing)
-        if isinstance(model, Pretrained) and recipe.adapter is not None and made not in task.inputs:
+        if recipe.adapter is None or made in task.inputs:
+            return model_to_train(task, recipe, made, existing)
+        if self._kept is None:
+            model = model_to_train(task, recipe, made, existing)
+            if not isinstance(model, Pretrained):
+                return model
             self._kept = model
-        return model
+        remove_adapter(self._kept)
+        return self._kept
