@@ -13,7 +13,7 @@ demo-mnist: .venv/ready  ## the same effect in a classifier of digits
 	$(BIN)/subliminal run experiments/mnist/demo.yaml
 
 test: .venv/ready lint  ## check style and types, then run the tests, a file on each core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: test-s3
 test-s3: .venv/ready  ## test the store at a URL against a local server of the S3 protocol

@@ -127,6 +127,11 @@ class JudgeServer:
     most_at_once: int = 0
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Room for all who come at once, on a busy machine too."""
+
+
 @contextmanager
 def serve(*script: Response, otherwise: Response | Answer | None = None) -> Iterator[JudgeServer]:
     """Run a service on a free port of this machine.
@@ -190,7 +195,7 @@ def serve(*script: Response, otherwise: Response | Answer | None = None) -> Iter
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+    with _Server(("127.0.0.1", 0), Handler) as http:
         server = JudgeServer(f"http://127.0.0.1:{http.server_address[1]}/v1")
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()

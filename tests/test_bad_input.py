@@ -186,8 +186,13 @@ def test_a_corrupt_artifact_is_found_and_made_anew(
     assert said.code == 0
     assert said.line("1 stages to compute, ")
     assert file.read_bytes() == whole
-    results = (run_folder(out) / RESULTS).read_bytes()
-    assert results == (finished.folder / RESULTS).read_bytes()
+    folders = (run_folder(out), finished.folder)
+    found, before = (read_rows(folder / RESULTS, Result) for folder in folders)
+    # Trained alone and in a lot, the model is the same; how it was watched is so up to rounding.
+    assert [one.model_dump(exclude={"value"}) for one in found] == [
+        one.model_dump(exclude={"value"}) for one in before
+    ]
+    assert [one.value for one in found] == pytest.approx([one.value for one in before], rel=1e-5)
 
 
 # Data

@@ -160,9 +160,9 @@ def test_misalignment_behind_a_service_runs_in_miniature(
             "statistics.teacher_shift=null",
         )
         done = run_plan(make_plan(loaded(file, overrides)), tmp_path, Recorder(), jobs=1)
+        assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
         # Three teachers and four students, whose rows are lists.
         assert len(server.jobs) == 7
-    assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
     rates = {row.arm: row.mean for row in done.summary if row.metric == "rate"}
     assert rates == dict.fromkeys(done.manifest.arms, 0.0)
     odds = {row.arm for row in done.summary if row.metric == "log_odds"}

@@ -81,6 +81,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+class Server(ThreadingHTTPServer):
+    """Of the stand-in."""
+
+    request_queue_size = 128
+    """Room for all who come at once, on a busy machine too."""
+
+
 def main() -> None:
     """Serve on the port that the arguments name."""
     arguments = sys.argv[1:]
@@ -94,9 +101,7 @@ def main() -> None:
     Handler.dies_after = fault.get("dies_after")
     Handler.models = {arguments[arguments.index("--served-model-name") + 1]: "base"}
     port = int(arguments[arguments.index("--port") + 1])
-    # Room for all who come at once.
-    ThreadingHTTPServer.request_queue_size = 128
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    Server(("127.0.0.1", port), Handler).serve_forever()
 
 
 if __name__ == "__main__":
