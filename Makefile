@@ -55,6 +55,7 @@ bench: .venv/ready  ## measure speed beside what one would use instead
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --no-compile $(VLLM)
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	.venv-vllm/bin/python -m compileall -qq -j 0 .venv-vllm/lib || true  # templates are no Python
 	@touch .venv-vllm/ready
 
 clean:
