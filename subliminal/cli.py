@@ -63,9 +63,18 @@ StoreName = Annotated[
         help="Where artifacts are kept. Default: what SUBLIMINAL_STORE names, else in --out.",
     ),
 ]
+Scale = Annotated[
+    Literal["full", "tiny"],
+    typer.Option(
+        help="tiny: few rows, few arms, a small model, to try an experiment in a minute or two; "
+        "its results mean nothing."
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 ALL_METRICS = "all"
+MINIATURES = ".miniatures"
+"""Folder of the small models, beside the runs that use them."""
 
 
 def main() -> NoReturn:
@@ -86,6 +95,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     jobs: Jobs = None,
     store: StoreName = None,
+    scale: Scale = "full",
     executor: Annotated[
         Literal["local", "ray"], typer.Option(help="What does the work: this machine, or Ray.")
     ] = "local",
@@ -101,11 +111,10 @@ def run(
     from subliminal.plan import make_plan
     from subliminal.report import build_report
     from subliminal.run import run_plan
-    from subliminal.spec_file import load_experiment
     from subliminal.stores import open_store
 
     chosen = _executor(executor, jobs, address)
-    plan = make_plan(load_experiment(experiment, overrides or ()))
+    plan = make_plan(_load(experiment, overrides, scale, out))
     if dry_run:
         _print_plan(plan, out, jobs, store)
         return
@@ -140,6 +149,7 @@ def plan(
     overrides: Overrides = None,
     jobs: Jobs = None,
     store: StoreName = None,
+    scale: Scale = "full",
     device: Annotated[
         str | None,
         typer.Option(
@@ -150,9 +160,8 @@ def plan(
 ) -> None:
     """Print the graph of stages, what is cached, and what the rest will take."""
     from subliminal.plan import make_plan
-    from subliminal.spec_file import load_experiment
 
-    found = load_experiment(experiment, overrides or ())
+    found = _load(experiment, overrides, scale, out)
     if device is not None:
         _print_sizes(found, device)
     else:
@@ -165,13 +174,13 @@ def status(
     out: Out = Path("runs"),
     overrides: Overrides = None,
     store: StoreName = None,
+    scale: Scale = "full",
 ) -> None:
     """Say how far an experiment is: done, being computed now, begun, missing."""
     from subliminal.plan import make_plan
-    from subliminal.spec_file import load_experiment
     from subliminal.stores import open_store
 
-    plan = make_plan(load_experiment(experiment, overrides or ()))
+    plan = make_plan(_load(experiment, overrides, scale, out))
     state_of = open_store(out, store).states(plan.stages)
     table = Table("stage", "done", "running now", "begun", "missing", box=box.SIMPLE_HEAD)
     kinds = dict.fromkeys(stage.kind for stage in plan.stages.values())
@@ -285,6 +294,16 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=1))
 
 
+def _load(file: Path, overrides: list[str] | None, scale: str, out: Path) -> Experiment:
+    """An experiment as a file and the command line state it, in miniature if they say so."""
+    from subliminal.plan.miniature import miniature
+    from subliminal.spec_file import load_experiment
+
+    stated = [*(overrides or ()), *(() if scale == "full" else (f"scale={scale}",))]
+    found = load_experiment(file, stated)
+    return miniature(found, out / MINIATURES) if found.scale == "tiny" else found
+
+
 def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
     from subliminal.executors import LocalExecutor
     from subliminal.plan import stage_kinds
@@ -326,6 +345,10 @@ def _print_sizes(experiment: Experiment, name: str) -> None:
 
 
 def _print_data(plan: Plan) -> None:
+    from subliminal.report.caveat import TINY_CAVEAT
+
+    if plan.experiment.scale == "tiny":
+        console.print(Text(TINY_CAVEAT), soft_wrap=True)
     console.print(Text(f"data: {plan.data_label}"), soft_wrap=True)
     if plan.fallback_reason is not None:
         console.print(Text(f"MNIST cannot be had: {plan.fallback_reason}"), soft_wrap=True)

@@ -122,6 +122,8 @@ class Manifest(Record):
     """Human label of the data, printed in every output."""
     seeds: list[int]
     arms: dict[str, ArmState]
+    scale: str = "full"
+    """`tiny` for a run whose results mean nothing."""
     stages: dict[str, str]
     """Stage key -> state: computed, cached, failed, blocked, pending."""
     statistics: dict[str, Any]

@@ -154,6 +154,7 @@ def _manifest(
         command=clock.command,
         data=plan.data_label,
         seeds=list(experiment.seeds),
+        scale=experiment.scale,
         arms={name: arm_state(plan, name, outcomes) for name in experiment.arms},
         stages={
             key: outcomes[key].state if key in outcomes else "cached" if key in there else "pending"

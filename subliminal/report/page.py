@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from subliminal.atomic import write_text
 from subliminal.report.answer import answer, problems, uncontrolled_controls
+from subliminal.report.caveat import TINY_CAVEAT
 from subliminal.report.labels import estimate, listing, number
 from subliminal.report.language.answer import language_problems
 from subliminal.report.language.figures import language_figures
@@ -90,6 +91,7 @@ def render(data: RunFolder, language: LanguageRun | None, figures: Sequence[Writ
     seeds = _seeds(data)
     context: dict[str, Any] = {
         "manifest": manifest,
+        "tiny": TINY_CAVEAT if manifest.scale == "tiny" else None,
         "substitute": "NOT MNIST" in manifest.data,
         "figures": [(figure, _data_uri(figure.svg)) for figure in figures],
         **(_of_mnist(data) if language is None else _of_language(language)),

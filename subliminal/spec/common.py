@@ -81,6 +81,13 @@ class BaseExperiment(Strict):
     name: Name
     description: str = ""
     seeds: Seeds = Field((0, 1, 2, 3, 4), validate_default=True)
+    scale: Literal["full", "tiny"] = Field(
+        "full",
+        description=(
+            "tiny: few rows, few arms, a small model, so that every stage can be tried in a "
+            "minute or two; what it finds means nothing"
+        ),
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto: bfloat16 where the machine is fast in it"
     )
