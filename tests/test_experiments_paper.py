@@ -168,8 +168,9 @@ def test_misalignment_behind_a_service_runs_in_miniature(
         )
         done = run_plan(make_plan(load_language(file, overrides)), tmp_path, Recorder(), jobs=1)
         assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
-        # Three teachers and four students, whose rows are lists.
-        assert len(server.jobs) == 7
+        # Three teachers, and four students of the same lists: equal jobs may be found to be one.
+        read = {server.contents[job["training_file"]] for job in server.jobs.values()}
+        assert len(read) == 4
     rates = {row.arm: row.mean for row in done.summary if row.metric == "rate"}
     assert rates == dict.fromkeys(done.manifest.arms, 0.0)
     odds = {row.arm for row in done.summary if row.metric == "log_odds"}
