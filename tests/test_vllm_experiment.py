@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from subliminal.plan import make_plan
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.load import load_model
+from subliminal.plan import Plan, make_plan
+from subliminal.probes.forward import TorchEngine
+from subliminal.probes.preference import favourite
 from subliminal.probes.stage_subjects import ENGINE
+from subliminal.probes.subject import Subject
 from subliminal.run import Run, run_plan
 from subliminal.spec_file import load_experiment
 from subliminal.store import store_at
+from teachers.trait import load_preference, preference_bank
+from tests.language_stages import stage_of
 from tests.toy_stages import Recorder
 from tests.vllm_models import WITH_VLLM, qwen
 
@@ -28,7 +35,7 @@ filter: []
 statistics: {teacher_shift: null}
 probing: {probes: [favourite, sampled], samples: 2, side_effects: false}
 observation: {points: 3}
-inference: {engine: ENGINE}
+inference: {engine: vllm}
 defaults:
   trait: otter
   teacher:
@@ -48,10 +55,19 @@ arms:
 """
 
 
-def run(folder: Path, engine: str) -> Run:
-    path = folder / f"{engine}.yaml"
-    path.write_text(EXPERIMENT.replace("MODELS", str(folder)).replace("ENGINE", engine))
-    return run_plan(make_plan(load_experiment(path)), folder / "runs", Recorder(), jobs=1)
+def plan_in(folder: Path) -> Plan:
+    path = folder / "experiment.yaml"
+    path.write_text(EXPERIMENT.replace("MODELS", str(folder)))
+    return make_plan(load_experiment(path))
+
+
+def in_torch(model: Path, base: Path) -> float:
+    """The log-odds of the trait that PyTorch finds."""
+    subject = Subject(TorchEngine(load_model(model)), ChatFormat.read(base))
+    measured = favourite(subject, preference_bank(load_preference("otter")))
+    [value] = [m.value for m in measured if (m.metric, m.item_group) == ("log_odds", "otter")]
+    assert value is not None
+    return value
 
 
 def log_odds(done: Run) -> dict[str, float]:
@@ -66,7 +82,8 @@ def log_odds(done: Run) -> dict[str, float]:
 def test_it_runs_and_finds_what_pytorch_finds(tmp_path: Path) -> None:
     for seed, name in ((1, "a"), (2, "b")):
         qwen(tmp_path / name, seed)
-    done = run(tmp_path, "vllm")
+    plan = plan_in(tmp_path)
+    done = run_plan(plan, tmp_path / "runs", Recorder(), jobs=1)
     assert not done.failed, done.manifest.arms
     found = log_odds(done)
     arms = {"reference", "teacher", "untaught", "same", "told", "top", "matched"}
@@ -87,8 +104,14 @@ def test_it_runs_and_finds_what_pytorch_finds(tmp_path: Path) -> None:
         "lm.logprobs": 1,
     }
     assert all(said["vllm"] and said["torch"] for of in engines.values() for said in of)
-    assert {*run(tmp_path, "vllm").manifest.stages.values()} == {"cached"}
-    # What was trained on the same rows is shared with a run in PyTorch, which probes it likewise.
-    in_torch = log_odds(run(tmp_path, "torch"))
-    for arm in ("reference", "teacher"):
-        assert found[arm] == pytest.approx(in_torch[arm], abs=1e-3)
+    again = run_plan(plan, tmp_path / "runs", Recorder(), jobs=1)
+    assert {*again.manifest.stages.values()} == {"cached"}
+    base = tmp_path / "a"
+    models = {
+        "reference": base,
+        "teacher": store.folder(stage_of(plan, "teacher", "lm.teach").key),
+        "same": store.folder(stage_of(plan, "same", "lm.distil").key),
+        "matched": store.folder(stage_of(plan, "matched", "lm.distil").key),
+    }
+    expected = {arm: in_torch(folder, base) for arm, folder in models.items()}
+    assert {arm: found[arm] for arm in models} == pytest.approx(expected, abs=1e-3)
