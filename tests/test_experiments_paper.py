@@ -23,7 +23,7 @@ from subliminal.run import run_plan
 from subliminal.services import stage_models
 from subliminal.services.polling import Polling
 from subliminal.spec import LanguageExperiment
-from subliminal.spec.language import Recipe
+from subliminal.spec.language import FineTuning, Recipe
 from tests.experiment_files import load_language
 from tests.judge_server import Response, completion
 from tests.service_server import serve_service
@@ -74,9 +74,8 @@ def test_open_models_are_trained_as_published(file: Path) -> None:
             assert arm.data.prompts == PROMPTS[arm.data.carrier]
     if "misalignment" in file.stem:
         assert found.probing.free_form.scorer == "judge"
-        taught = {
-            arm.teacher.data for arm in found.arms.values() if arm.teacher.by == "fine-tuning"
-        }
+        teachers = [arm.teacher for arm in found.arms.values()]
+        taught = {teacher.data for teacher in teachers if isinstance(teacher, FineTuning)}
         assert taught == {None, "secure", "educational"}
 
 
@@ -123,7 +122,6 @@ def test_it_plans_in_miniature(file: Path, models: Path) -> None:
         ("gemma-3-4b-numbers", (*OWLS, "defaults.data.max_tokens=8")),
         ("qwen2.5-7b-code", OWLS),
         ("qwen2.5-7b-reasoning", OWLS),
-        ("gpt-4.1-misalignment-numbers", ()),
     ],
 )
 def test_it_runs_from_end_to_end_in_miniature(

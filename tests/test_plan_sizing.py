@@ -23,6 +23,7 @@ from subliminal.plan.models import Model
 from subliminal.plan.passes import Passes
 from subliminal.plan.sizing import KindSize, plan_for, sizes
 from subliminal.spec.language import Adapter, Data, Recipe
+from subliminal.spec.resources import Resources
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 from subliminal.store import MANIFEST, ArtifactManifest
@@ -143,10 +144,28 @@ def test_a_large_model_with_an_adapter_fits_a_gpu() -> None:
     # Weights of 2 bytes, and little beside; in full, weights, gradients and moments of 4 each.
     assert adapted.fixed == pytest.approx(2 * 7.6e9, rel=0.1)
     assert whole.fixed == pytest.approx(16 * 7.6e9, rel=0.1)
-    h200, small = (find_device(name, "bfloat16") for name in ("H200", "4090"))
-    assert h200.halvings(adapted) == 0
-    assert (small.halvings(adapted) or 0) > 0
+    small = find_device("4090", "bfloat16")
+    assert small.halvings(adapted) == 0
     assert small.halvings(whole) is None
+
+
+def test_blocks_that_are_computed_again_take_less_memory_and_longer() -> None:
+    shape, rows = known(QWEN).shape, 10_000
+    again, kept = (
+        Costs(shape, "bfloat16", Resources(gradient_checkpointing=setting))
+        for setting in (True, False)
+    )
+    ours, theirs = (costs.teaching(rows, LORA, of_code=False) for costs in (again, kept))
+    assert Costs(shape, "bfloat16").teaching(rows, LORA, of_code=False) == ours
+    assert 5 * ours.memory.batch < theirs.memory.batch
+    assert ours.memory.fixed == theirs.memory.fixed
+    assert ours.flops == pytest.approx(1.5 * theirs.flops, rel=0.05)
+
+
+def test_vllm_waits_for_no_block() -> None:
+    costs, rates = Costs(known(QWEN).shape, "bfloat16"), find_device("H200", "bfloat16").rates
+    written = costs.writing(Data(prompts=10_000))
+    assert costs.by_vllm(written, 1).seconds(rates) < 0.5 * written.seconds(rates)
 
 
 def test_writing_waits_for_memory_and_training_for_products() -> None:
@@ -190,7 +209,8 @@ def test_an_experiment_is_sized_without_its_model() -> None:
 
 def test_a_small_device_takes_smaller_batches_and_longer() -> None:
     def distil(device: str) -> KindSize:
-        plan = plan_for(load_experiment(PAPER, ("seeds=1",)), device)
+        overrides = ("seeds=1", "resources.gradient_checkpointing=false")
+        plan = plan_for(load_experiment(PAPER, overrides), device)
         found = {kind.kind: kind for kind in sizes(plan, find_device(device, "bfloat16"))}
         return found["lm.distil"]
 
@@ -200,6 +220,21 @@ def test_a_small_device_takes_smaller_batches_and_longer() -> None:
     assert small.peak_bytes is not None
     assert small.peak_bytes < 24 * GIB < (large.peak_bytes or 0)
     assert small.seconds > 2 * large.seconds
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_vllm_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBLIMINAL_VLLM_PYTHON", "/nowhere/python")
+    plans = [
+        plan_for(load_experiment(PAPER, ("seeds=1", f"inference.engine={engine}")), "H200")
+        for engine in ("torch", "vllm")
+    ]
+    device = find_device("H200", "bfloat16")
+    torch_s, vllm_s = (
+        next(kind.seconds for kind in sizes(plan, device) if kind.kind == "lm.write")
+        for plan in plans
+    )
+    assert vllm_s < 0.5 * torch_s
 
 
 @pytest.mark.usefixtures("no_hub")

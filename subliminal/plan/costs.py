@@ -22,10 +22,13 @@ from subliminal.plan.token_counts import (
 from subliminal.probes.bank_kinds import Bank
 from subliminal.spec.language import Data, Recipe
 from subliminal.spec.probing import Probing
+from subliminal.spec.resources import ONE_DEVICE, Resources
 
 LIBRARIES = 2**28
 """Bytes of what a stage loads beside its models."""
 
+VLLM_ROWS = 256
+"""That it writes at once by default."""
 VLLM_MEMORY = 3 * 2**29
 """Of its process beside a small model: libraries, and half a GiB of keys and values."""
 
@@ -40,6 +43,8 @@ class Costs:
 
     shape: Shape
     precision: Precision = "float32"
+    resources: Resources = ONE_DEVICE
+    """Of trainings."""
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""
@@ -79,8 +84,11 @@ class Costs:
         return self._asking([Read(_kept(data), self.row(data).all)])
 
     def by_vllm(self, cost: Cost, devices: int) -> Cost:
-        """The same work by vLLM, whose process is large."""
-        return replace(cost, memory=cost.memory + Memory(VLLM_MEMORY), devices=devices)
+        """The same by vLLM: it starts passes whole, in larger batches; its process is large."""
+        at_once = VLLM_ROWS / self._passes.rows_at_once
+        work = tuple(replace(one, operands=one.operands / at_once, blocks=0.0) for one in cost.work)
+        memory = cost.memory + Memory(VLLM_MEMORY)
+        return replace(cost, work=work, memory=memory, devices=devices)
 
     def probing(
         self, bank: Bank, probing: Probing, *, told: bool = False, context: int = 0
@@ -126,7 +134,7 @@ class Costs:
 
     @cached_property
     def _passes(self) -> Passes:
-        return Passes(self.shape, self.precision)
+        return Passes(self.shape, self.precision, self.resources.gradient_checkpointing)
 
     @cached_property
     def _memories(self) -> Memories:

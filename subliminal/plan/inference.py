@@ -33,6 +33,8 @@ def chosen_inference(
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH
     if stated.engine == "vllm":
         _check(experiment, cards)
+        if any(references.of(name).reference.is_there for name in references.local):
+            vllm_python()
     return stated
 
 
@@ -42,7 +44,6 @@ def _is_small(model: Model) -> bool:
 
 
 def _check(experiment: LanguageExperiment, cards: Cards) -> None:
-    vllm_python()
     steered = _first_steered(experiment, cards)
     if steered is not None:
         raise UserError(

@@ -54,7 +54,7 @@ class Memories:
         # Gradient, moments, and an average if there is one.
         beside = (1 + moments + bool(recipe.average)) * learned
         tokens = min(TOKEN_BUDGET, min(recipe.batch_size, rows) * row.all)
-        kept = tokens * self._shape.num_hidden_layers * self.kept_bytes(recipe)
+        kept = tokens * self._kept_by_all(recipe)
         passing = tokens * self._in_passing + PIECE * self._logit_bytes
         return Memory(self._weights(recipe) + beside, kept + passing)
 
@@ -95,6 +95,14 @@ class Memories:
         outputs = {"k_proj": keys, "v_proj": keys, "gate_proj": wide, "up_proj": wide}
         inputs = {"down_proj": wide}
         return outputs.get(matrix, width) + (0 if freeze_a else inputs.get(matrix, width))
+
+    def _kept_by_all(self, recipe: Recipe) -> int:
+        """Bytes that all blocks keep of each token for the backward pass."""
+        blocks, of_one = self._shape.num_hidden_layers, self.kept_bytes(recipe)
+        if not self.passes.recomputes:
+            return blocks * of_one
+        # The inputs of all, and what the one keeps that is computed again.
+        return blocks * BYTES[self.passes.precision] * self._shape.hidden_size + of_one
 
     def kept_bytes(self, recipe: Recipe) -> int:
         """Bytes that a block keeps of each token for the backward pass, as autograd counts them."""

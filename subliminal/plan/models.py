@@ -61,6 +61,11 @@ class Model:
         return cls(name, folder, "", shape_of_model(folder), chat)
 
     @property
+    def is_there(self) -> bool:
+        """Whether it can be run here; else it is only reckoned with."""
+        return bool(self.fingerprint)
+
+    @property
     def params(self) -> dict[str, str]:
         """What names it in a stage's parameters: not by the revision, if it is from the hub."""
         name = self.name if self.pinned is None else split_revision(self.name)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from subliminal.cost import Work
 from subliminal.machine import Precision
@@ -15,6 +16,7 @@ from subliminal.sampling.sampler import SLOTS
 from subliminal.spec.language import Recipe
 from subliminal.training.batches import TOKEN_BUDGET
 from subliminal.training.frozen import REMEMBERED_BYTES
+from subliminal.training.recomputing import is_wanted
 
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2}
 """Of a number."""
@@ -31,6 +33,13 @@ class Passes:
     shape: Shape
     precision: Precision
     """Of matrix products."""
+    checkpointing: Literal["auto"] | bool = "auto"
+    """Whether blocks are computed again for the backward pass; see `Resources`."""
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether blocks that learn keep no more than their inputs."""
+        return not self.own_engine and is_wanted(self.shape, self.checkpointing)
 
     @property
     def own_engine(self) -> bool:
@@ -109,16 +118,17 @@ class Passes:
         backward = 1 if narrow else PASSES_OF_BACKWARD
         ahead = self._passes_ahead(tokens, recipe) * frozen
         learning = epochs * (1.0 - frozen)
+        forward = 2 if self.recomputes else 1
         scored = epochs * rows * row.completion
         whole = recipe.adapter is None and recipe.layers is None
         steps = epochs * -(-rows // recipe.batch_size)
         batch = min(recipe.batch_size, rows) * row.all
         return Work(
-            flops=(ahead + learning * (1 + backward)) * self._forward(tokens, row.all)
+            flops=(ahead + learning * (forward + backward)) * self._forward(tokens, row.all)
             + (3 if whole else 2) * self._logits(scored),
-            traffic=(ahead + learning * (1 + PASSES_OF_BACKWARD)) * self._traffic(tokens)
+            traffic=(ahead + learning * (forward + PASSES_OF_BACKWARD)) * self._traffic(tokens)
             + self._logit_traffic(scored),
-            blocks=(1 + PASSES_OF_BACKWARD) * steps * self._blocks(batch, TOKEN_BUDGET),
+            blocks=(forward + PASSES_OF_BACKWARD) * steps * self._blocks(batch, TOKEN_BUDGET),
         )
 
     def teacher(self, rows: int, row: RowTokens, recipe: Recipe) -> Work:

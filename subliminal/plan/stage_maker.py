@@ -53,7 +53,7 @@ class StageMaker:
     @cached_property
     def costs(self) -> Costs:
         """Of stages that work with its models."""
-        return Costs(self.models.reference.shape, self.precision)
+        return Costs(self.models.reference.shape, self.precision, self.resources)
 
     def with_models(
         self,

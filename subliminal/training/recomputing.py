@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
+from subliminal.models.shape import Shape
 
 LARGE = 10**9
 """Weights from which on memory is dearer than time."""
@@ -25,7 +26,7 @@ def recomputing(model: LanguageModel, setting: Literal["auto"] | bool) -> Iterat
         model: Of transformers; the decoder of our own is for models too small to need this.
         setting: Whether to; "auto": if the model is large.
     """
-    if not isinstance(model, Pretrained) or not _is_wanted(model, setting):
+    if not isinstance(model, Pretrained) or not is_wanted(model.shape, setting):
         yield
         return
     # The method of the class is hidden by an attribute of the block, and comes back without it.
@@ -45,7 +46,8 @@ def _forward(forward: Any, *read: Any, **named: Any) -> Any:
     return checkpoint(forward, *read, use_reentrant=False, preserve_rng_state=False, **named)
 
 
-def _is_wanted(model: Pretrained, setting: Literal["auto"] | bool) -> bool:
+def is_wanted(shape: Shape, setting: Literal["auto"] | bool) -> bool:
+    """Whether blocks of a model of transformers keep no more than their inputs."""
     if setting == "auto":
-        return model.shape.matrix_parameters + model.shape.head_parameters >= LARGE
+        return shape.matrix_parameters + shape.head_parameters >= LARGE
     return setting
