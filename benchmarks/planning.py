@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from subliminal.cost import Rates
-from subliminal.devices import THIS_PROCESSOR, TRAFFIC_SHARE, Device, find_device
+from subliminal.devices import THIS_PROCESSOR, TRAFFIC_SHARES, Device, find_device
 from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.plan import Plan, make_plan, stage_kinds
@@ -117,11 +117,12 @@ def rates_now(precision: Precision, seconds: float = 0.5) -> Rates:
     kind = getattr(torch, precision)
     left, right = torch.randn(8, 1024, 784).to(kind), torch.randn(8, 784, 256).to(kind)
     values = torch.randn(4096, 384)
+    made = torch.empty_like(values)
     products = runs_in(seconds, lambda: torch.bmm(left, right))
-    passes = runs_in(seconds, lambda: torch.nn.functional.silu(values))
+    passes = runs_in(seconds, lambda: torch.sigmoid(values, out=made))
     return Rates(
         products=products * 2 * 8 * 1024 * 784 * 256,
-        traffic=TRAFFIC_SHARE * passes * 2 * values.numel() * values.itemsize,
+        traffic=TRAFFIC_SHARES[precision] * passes * 2 * values.numel() * values.itemsize,
     )
 
 
@@ -149,9 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, help="default: .store beside the run folder")
     parser.add_argument("--device", default=THIS_PROCESSOR, help="what it ran on")
     parser.add_argument("--arm", help="of an experiment")
+    parser.add_argument("--set", action="append", metavar="PATH=VALUE", help="of an experiment")
     options = parser.parse_args(arguments)
     if options.arm is not None:
-        run_arm(make_plan(load_experiment(options.run)), options.arm)
+        run_arm(make_plan(load_experiment(options.run, options.set or ())), options.arm)
         return
     plan = plan_for(load_experiment(options.run / EXPERIMENT), options.device)
     stages = measured(plan, options.store or options.run.parent / ".store")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +18,9 @@ from subliminal.model_file import read_model
 
 THIS_PROCESSOR = "CPU"
 """Names the machine that the command runs on, which is measured."""
-TRAFFIC_SHARE = 0.5
+TRAFFIC_SHARES: Mapping[Precision, float] = MappingProxyType({"float32": 0.6, "bfloat16": 0.28})
 """Of what a processor's core moves in :func:`machine.traffic_rate`, as much is reached in training,
-reading and writing alike (pocket models, float32 and bfloat16)."""
+reading and writing alike (benchmarks/planning.py); less in bfloat16, to and from which is cast."""
 
 _FILE = "devices.yaml"
 
@@ -142,7 +144,7 @@ def _measured(on: str, precision: Precision, threads: int) -> Rates:
         products, traffic = machine.matmul_rate(precision, on=on), machine.traffic_rate(on=on)
     return Rates(
         products=products,
-        traffic=TRAFFIC_SHARE * traffic,
+        traffic=TRAFFIC_SHARES[precision] * traffic,
         block_seconds=0.0 if on == "cpu" else assumed.block_seconds,
         files=assumed.files * 1e9,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -104,6 +105,27 @@ def test_a_folder_is_read_as_it_was_written(written: Path, tmp_path: Path) -> No
     assert {path.name for path in (tmp_path / "again").iterdir()} == {
         *(CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json")
     }
+
+
+def test_a_fingerprint_is_taken_again_only_of_files_that_changed(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        read.append(Path(file.name).name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    before = fingerprint(model)
+    assert WEIGHTS in read
+    read.clear()
+    assert fingerprint(model) == before
+    assert not read
+    # Another weight, and no more bytes than there were.
+    change_weights(model, lambda tensors: tensors["model.norm.weight"].mul_(2))
+    assert fingerprint(model) != before
 
 
 def test_a_folder_may_be_written_over_itself(model: Path) -> None:

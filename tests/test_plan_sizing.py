@@ -21,6 +21,7 @@ from subliminal.plan.measured import measured
 from subliminal.plan.memory import Memories
 from subliminal.plan.models import Model
 from subliminal.plan.passes import Passes
+from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.sizing import KindSize, plan_for, sizes
 from subliminal.spec.language import Adapter, Data, Recipe
 from subliminal.spec.resources import Resources
@@ -30,7 +31,7 @@ from subliminal.store import MANIFEST, ArtifactManifest
 from subliminal.training.learner import learner_of
 from tests.hub_models import hub_model
 from tests.language_stages import STUDENTS, plan_of
-from tests.models import random_model
+from tests.models import random_model, tiny_shape
 from tests.tiny import subliminal
 
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
@@ -160,6 +161,21 @@ def test_blocks_that_are_computed_again_take_less_memory_and_longer() -> None:
     assert 5 * ours.memory.batch < theirs.memory.batch
     assert ours.memory.fixed == theirs.memory.fixed
     assert ours.flops == pytest.approx(1.5 * theirs.flops, rel=0.05)
+
+
+def test_gradients_of_matrices_cost_as_far_as_they_are_computed() -> None:
+    passes, row = Passes(tiny_shape(num_hidden_layers=4), "float32"), RowTokens(40, 20)
+    one, two, last, whole = (
+        passes.training(100, row, Recipe(epochs=2, layers=layers)).flops
+        for layers in ((3,), (2, 3), (0, 3), None)
+    )
+    assert one < two < last < whole
+    # Of a block that learns all three passes; of one before it a forward pass, remembered.
+    thin = Recipe(epochs=2, adapter=Adapter(matrices=("o_proj",), layers=(3,)))
+    assert 0.6 * one < passes.training(100, row, thin).flops < 0.9 * one
+    large = Passes(known(QWEN).shape, "bfloat16", checkpointing=False)
+    adapted, full = (large.training(100, row, recipe).flops for recipe in (LORA, Recipe(epochs=3)))
+    assert adapted == pytest.approx(2 / 3 * full, rel=0.02)
 
 
 def test_vllm_waits_for_no_block() -> None:

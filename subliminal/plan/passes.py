@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.token_counts import Asked, Read, Written
 from subliminal.sampling.pretrained_sampler import ROWS
 from subliminal.sampling.sampler import SLOTS
-from subliminal.spec.language import Recipe
+from subliminal.spec.language import Matrix, Recipe
 from subliminal.training.batches import TOKEN_BUDGET
 from subliminal.training.frozen import REMEMBERED_BYTES
 from subliminal.training.recomputing import is_wanted
@@ -113,9 +114,7 @@ class Passes:
     def training(self, rows: int, row: RowTokens, recipe: Recipe) -> Work:
         """Of a training on rows, without a teacher."""
         tokens, epochs, frozen = rows * row.all, recipe.epochs, self.frozen_share(recipe)
-        # transformers' layers hold an adapter beside a matrix whose own gradient is not computed.
-        narrow = recipe.adapter is not None and not self.own_engine
-        backward = 1 if narrow else PASSES_OF_BACKWARD
+        backward = 1 + self._share_with_gradients(recipe)
         ahead = self._passes_ahead(tokens, recipe) * frozen
         learning = epochs * (1.0 - frozen)
         forward = 2 if self.recomputes else 1
@@ -141,6 +140,26 @@ class Passes:
         chosen = recipe.layers if recipe.adapter is None else recipe.adapter.layers
         first = 0 if chosen is None or chosen == "all" else min(chosen)
         return first / self.shape.num_hidden_layers
+
+    def _share_with_gradients(self, recipe: Recipe) -> float:
+        """Share of the matrices, from the first block that learns on, whose gradient is computed.
+
+        An adapter of transformers stands beside its matrix; one of our own is added to it.
+        """
+        adapter, blocks = recipe.adapter, self.shape.num_hidden_layers
+        if adapter is not None and not self.own_engine:
+            return 0.0
+        chosen = recipe.layers if adapter is None else adapter.layers
+        learning = blocks if chosen is None or chosen == "all" else len(chosen)
+        of_block = 1.0 if adapter is None else self._share_of_block(adapter.matrices)
+        return of_block * learning / (blocks * (1.0 - self.frozen_share(recipe)))
+
+    def _share_of_block(self, matrices: Sequence[Matrix]) -> float:
+        """Share that some of a block's matrices have in its parameters."""
+        width, keys = self.shape.hidden_size, self.shape.key_value_size
+        narrow = {"k_proj": keys, "v_proj": keys, "q_proj": width, "o_proj": width}
+        found = sum(width * narrow.get(name, self.shape.intermediate_size) for name in matrices)
+        return found * self.shape.num_hidden_layers / self.shape.matrix_parameters
 
     def _passes_ahead(self, tokens: int, recipe: Recipe) -> int:
         """How often rows pass the blocks before those that learn."""
