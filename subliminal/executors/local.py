@@ -78,7 +78,8 @@ def _check_devices(stages: Iterable[Stage]) -> None:
         if 0 < there < stage.cost.devices:
             raise UserError(
                 f"{stage.label}: is to have {stage.cost.devices} GPUs at once, and this machine "
-                f"has {there}; lower resources.devices, or run it where there are more"
+                f"has {there}; lower resources.devices or inference.tensor_parallel, or run it "
+                "where there are more"
             )
 
 
