@@ -76,6 +76,8 @@ class Device:
     """At one precision."""
     memory_bytes: int
     """For stages."""
+    products: float
+    """FLOP/s of matrix products at that precision, as its maker states or as measured."""
     workers: int = 1
     """Stages that run side by side, each at these rates."""
 
@@ -113,19 +115,21 @@ def find_device(name: str, precision: Precision) -> Device:
     if found is None:
         raise UserError(f"--device {name}: is not known; there are {', '.join(known_devices())}")
     stated, assumed = known.devices[found], known.assumed
+    products = getattr(stated.products, precision) * 1e12
     rates = Rates(
-        products=assumed.products_share * getattr(stated.products, precision) * 1e12,
+        products=assumed.products_share * products,
         traffic=assumed.traffic_share * stated.traffic * 1e9,
         block_seconds=assumed.block_seconds,
         files=assumed.files * 1e9,
     )
-    return Device(found, rates, int((stated.memory - assumed.reserved) * 2**30))
+    return Device(found, rates, int((stated.memory - assumed.reserved) * 2**30), products)
 
 
 def this_processor(precision: Precision) -> Device:
     """The machine that this runs on, with a worker on each core."""
     rates = _measured("cpu", precision, threads=1)
-    return Device(THIS_PROCESSOR, rates, machine.memory_bytes(), machine.cores())
+    memory, workers = machine.memory_bytes(), machine.cores()
+    return Device(THIS_PROCESSOR, rates, memory, rates.products, workers)
 
 
 def rates_here(precision: Precision, threads: int) -> Rates:

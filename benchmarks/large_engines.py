@@ -1,0 +1,239 @@
+"""Sampling, reading and training of a large model: by this package, and by transformers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from random_model import TOKENIZER
+from training import examples, pad, trainer_arguments
+
+from subliminal import machine
+from subliminal.devices import Device
+from subliminal.machine import Precision
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.load import load_model
+from subliminal.models.names import find_model
+from subliminal.models.pretrained import Pretrained
+from subliminal.probes.forward import TorchEngine
+from subliminal.sampling import Request, Sampling
+from subliminal.sampling.pretrained_sampler import PretrainedSampler
+from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.resources import Resources
+from subliminal.training.loop import train
+from subliminal.training.losses import completion_loss
+from subliminal.training.rows import TokenRows
+from subliminal.training.sources import DataSet
+
+PROMPT, COMPLETION = 88, 45
+"""Tokens of the prompts and lists of the experiment on numbers."""
+BATCHES = (128, 256, 512)
+RECIPE = Recipe(epochs=1, batch_size=66, learning_rate=2e-4, adapter=Adapter(rank=8, alpha=8.0))
+"""That of the published experiment."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured, and on what."""
+
+    folder: Path
+    rows: TokenRows
+    precision: Precision
+    device: Device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and matrix products."""
+        return getattr(torch, self.precision)
+
+    @property
+    def prompts(self) -> np.ndarray:
+        """Token ids [rows, tokens] before the completions."""
+        return self.rows.tokens.reshape(len(self.rows), -1)[:, :PROMPT]
+
+
+def print_engines(folder: Path, rows: int, precision: Precision, device: Device) -> None:
+    """Measure and print.
+
+    Args:
+        folder: Of a model that writes random tokens.
+        rows: That are sampled, read and trained on.
+        precision: Of weights and matrix products.
+        device: This machine's.
+    """
+    bench = Bench(folder, random_rows(rows), precision, device)
+    print(f"{rows} rows of {PROMPT} + {COMPLETION} tokens", flush=True)
+    begin = time.perf_counter()
+    model = load_model(folder, dtype=bench.dtype)
+    assert isinstance(model, Pretrained)
+    print(f"{'loading':44}{time.perf_counter() - begin:>9.1f} s")
+    print_sampling(bench, model)
+    print_reading(bench, model)
+    del model
+    machine.give_back_device_memory()
+    print_training(bench)
+
+
+def random_rows(rows: int) -> TokenRows:
+    """Rows of random tokens of the tokenizer."""
+    vocabulary = ChatFormat.read(find_model(TOKENIZER)).tokenizer.get_vocab_size()
+    tokens = np.random.default_rng(0).integers(0, vocabulary, (rows, PROMPT + COMPLETION))
+    return TokenRows.from_lists(list(tokens[:, :PROMPT]), list(tokens[:, PROMPT:]))
+
+
+def print_sampling(bench: Bench, model: Pretrained) -> None:
+    """Completion tokens a second, in several batches."""
+    requests = [Request(prompt, seed) for seed, prompt in enumerate(bench.prompts)]
+    settings = Sampling(COMPLETION, ())
+    for rows in (size for size in BATCHES if size <= len(requests)):
+        sampler = PretrainedSampler(model, bench.dtype, rows=rows)
+        ours = timed(lambda s=sampler: list(s.sample(requests, settings)))  # type: ignore[misc]
+        print_rate(f"sampling, {rows} rows at once", len(requests) * COMPLETION, ours)
+        theirs = timed(lambda size=rows: generate(bench, model, size))  # type: ignore[misc]
+        tokens = len(requests) * COMPLETION
+        print_rate(f"generate of transformers, {rows}", tokens, theirs, ours=ours)
+
+
+@torch.inference_mode()
+def generate(bench: Bench, model: Pretrained, size: int) -> None:
+    """Sample with transformers' own loop, at its quickest settings."""
+    prompts = torch.from_numpy(bench.prompts.astype(np.int64)).to(model.device)
+    for batch in prompts.split(size):
+        network: Any = model.network
+        network.generate(
+            batch,
+            attention_mask=torch.ones_like(batch),
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            min_new_tokens=COMPLETION,
+            max_new_tokens=COMPLETION,
+        )
+
+
+def print_reading(bench: Bench, model: Pretrained) -> None:
+    """Tokens a second whose log-probabilities are computed."""
+    rows = bench.rows.tokens.reshape(len(bench.rows), -1).tolist()
+    engine, starts = TorchEngine(model, bench.dtype), [PROMPT] * len(rows)
+    seconds = timed(lambda: engine.log_likelihoods(rows, starts))
+    tokens = len(bench.rows.tokens)
+    flops = 2.0 * tokens * model.shape.matrix_parameters
+    flops += 2.0 * len(rows) * COMPLETION * model.shape.head_parameters
+    print_rate("reading", tokens, seconds, share=flops / seconds / bench.device.products)
+
+
+def print_training(bench: Bench) -> None:
+    """Tokens a second of learning an adapter, by this package and by the Trainer with peft."""
+    for checkpointing in (True, False):
+        how = "checkpointing" if checkpointing else "all kept"
+        with device_memory() as memory:
+            ours, share = our_training(bench, checkpointing)
+        print_rate(f"training, {how}, {memory()}", len(bench.rows.tokens), ours, share=share)
+        with device_memory() as memory:
+            theirs = trainer(bench, checkpointing)
+        name = f"Trainer and peft, {how}, {memory()}"
+        print_rate(name, len(bench.rows.tokens), theirs, ours=ours)
+
+
+def our_training(bench: Bench, checkpointing: bool) -> tuple[float, float]:
+    """Seconds of an epoch, and the share of the peak that what has to be computed takes."""
+    model = load_model(bench.folder, dtype=bench.dtype)
+    source = DataSet(bench.rows, RECIPE, seed=0)
+    resources = Resources(gradient_checkpointing=checkpointing)
+
+    def run() -> None:
+        train(
+            model, source, completion_loss, RECIPE, seed=0, dtype=bench.dtype, resources=resources
+        )
+
+    seconds = timed(run, warm=False)
+    tokens, shape = len(bench.rows.tokens), model.shape
+    # An adapter needs no gradient of the matrices: two passes and not three.
+    flops = 4.0 * tokens * shape.matrix_parameters
+    flops += 4.0 * len(bench.rows) * COMPLETION * shape.head_parameters
+    return seconds, flops / seconds / bench.device.products
+
+
+def trainer(bench: Bench, checkpointing: bool) -> float:
+    """Seconds of an epoch of the Trainer, from its first step on."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, Trainer, TrainerCallback
+    from transformers.trainer_callback import PrinterCallback
+
+    times: list[float] = []
+
+    class Watch(TrainerCallback):
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            times.append(now())
+
+        def on_train_end(self, *_: Any, **__: Any) -> None:
+            times.append(now())
+
+    assert RECIPE.adapter is not None
+    network: Any = AutoModelForCausalLM.from_pretrained(bench.folder, dtype=bench.dtype)
+    network.to(machine.device())
+    config = LoraConfig(
+        r=RECIPE.adapter.rank,
+        lora_alpha=RECIPE.adapter.alpha,  # type: ignore[arg-type]
+        target_modules=list(RECIPE.adapter.matrices),
+        task_type="CAUSAL_LM",
+    )
+    with TemporaryDirectory() as folder:
+        arguments = trainer_arguments(folder, bench.precision, RECIPE)
+        arguments.gradient_checkpointing = checkpointing
+        of_trainer = Trainer(
+            model=get_peft_model(network, config),
+            args=arguments,
+            train_dataset=examples(bench.rows),
+            data_collator=pad,
+            callbacks=[Watch()],
+        )
+        of_trainer.remove_callback(PrinterCallback)
+        try:
+            of_trainer.train()
+        except torch.OutOfMemoryError:
+            return float("inf")
+    return times[1] - times[0]
+
+
+@contextmanager
+def device_memory() -> Iterator[Callable[[], str]]:
+    """The most memory of the device that was taken meanwhile, in words."""
+    machine.give_back_device_memory()
+    there = bool(machine.cuda_devices())
+    if there:
+        torch.cuda.reset_peak_memory_stats()
+    yield lambda: f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if there else ""
+
+
+def timed(work: Callable[[], object], *, warm: bool = True) -> float:
+    """Seconds that something takes, the second time where it is to be warm."""
+    if warm:
+        work()
+    begin = now()
+    work()
+    return now() - begin
+
+
+def now() -> float:
+    """The time when the device has done what it was told."""
+    if machine.cuda_devices():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def print_rate(
+    name: str, tokens: int, seconds: float, *, share: float | None = None, ours: float | None = None
+) -> None:
+    """Print a line: tokens a second, the share of the device's peak, how much faster ours is."""
+    of_peak = "" if share is None else f"{share:.1%}"
+    ratio = "" if ours is None else f"{seconds / ours:.2f} x"
+    print(f"{name:44}{tokens / seconds:>9,.0f} tokens/s{of_peak:>9}{ratio:>9}", flush=True)
