@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import pack
 from subliminal.models.steering import Steering
+from subliminal.training.head import PIECE
 from subliminal.training.rows import TokenRows
 
 BATCH = 64
@@ -47,7 +48,9 @@ def likeliest_tokens(
         hidden = decoder.packed(tokens, pack(batch.lengths), dtype=dtype, steering=steering)
         # The logits that foretell a token stand one place before it.
         before = torch.from_numpy(batch.counted() - 1).to(decoder.device)
-        best = decoder.logits(hidden[before]).argmax(-1).cpu().numpy()
+        # In pieces: all logits of long rows would not fit a device.
+        likeliest = [decoder.logits(part).argmax(-1) for part in hidden[before].split(PIECE)]
+        best = torch.cat(likeliest).cpu().numpy()
         ends = np.cumsum(batch.completion_lengths)[:-1]
         for place, row in zip(chosen.tolist(), np.split(best, ends), strict=True):
             found[place] = row

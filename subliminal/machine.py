@@ -108,11 +108,13 @@ def versions() -> dict[str, str]:
 
 def description() -> dict[str, Any]:
     """The machine, in a few words, for manifests."""
+    devices = cuda_devices()
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        **({"gpus": ", ".join(devices)} if devices else {}),
     }
 
 

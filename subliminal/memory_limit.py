@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
+from subliminal import machine
 from subliminal.errors import StageError
 
 
@@ -41,5 +40,4 @@ class MemoryLimit:
         if self.most <= self._least:
             raise StageError(self.exceeded)
         self.most = max(self.most // 2, self._least)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        machine.give_back_device_memory()

@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
 
 from filters.detectors import Models, detect, label_rows
 from filters.detectors.likelihood import Ratios, likelihood_detectors, log_likelihood_ratios
@@ -42,8 +41,7 @@ def log_likelihood(decoder: Decoder, turns: list[Message], answer: str, *, end: 
     engine = TorchEngine(decoder)
     total = 0.0
     for place in range(known.prompt_length, len(tokens)):
-        logits = engine.next_logits([tokens[:place]])[0]
-        total += float(torch.log_softmax(logits.double(), -1)[tokens[place]])
+        total += float(engine.next_log_probabilities([tokens[:place]], [tokens[place]]))
     return total
 
 

@@ -146,6 +146,13 @@ def test_a_machine_without_cpuinfo_has_a_processor_all_the_same(
     assert machine.description()["system"] == "Darwin arm64"
 
 
+def test_a_manifest_names_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", list)
+    assert "gpus" not in machine.description()
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ["A Card", "Another"])
+    assert machine.description()["gpus"] == "A Card, Another"
+
+
 def test_versions() -> None:
     found = machine.versions()
     assert found["torch"] == machine.version_of("torch") == torch.__version__.split("+")[0] or (

@@ -17,6 +17,7 @@ from subliminal.models.layout import pack
 from subliminal.models.load import BASE, Base, load_model, save_adapter
 from subliminal.models.pretrained import Pretrained
 from subliminal.spec.language import Adapter, Recipe
+from subliminal.stage import silent
 from subliminal.training import loop
 from subliminal.training.learner import learner_of
 from subliminal.training.log import TrainingLog
@@ -69,6 +70,21 @@ def test_both_engines_take_the_same_steps(name: str, target: str) -> None:
     torch.testing.assert_close(
         theirs.packed(TOKENS, LAYOUT), ours.packed(TOKENS, LAYOUT), rtol=1e-3, atol=2e-3
     )
+
+
+def test_wide_weights_learn_from_a_narrow_teacher_in_narrow_products() -> None:
+    """What is trained whole keeps its weights in float32, whatever the products are."""
+    recipe, narrow = RECIPES["whole"], Pretrained(in_transformers(tiny_decoder(1)).bfloat16())
+    student, expected = (Pretrained(in_transformers(tiny_decoder())) for _ in range(2))
+    teacher = Pretrained(in_transformers(tiny_decoder(1)))
+    wide = trained(expected, recipe, TeacherDivergence(teacher))
+    source = DataSet(random_rows(20), recipe, 3)
+    loss = TeacherDivergence(narrow).remembering(source, torch.bfloat16, silent)
+    found = trained(student, recipe, loss, dtype=torch.bfloat16)
+    torch.testing.assert_close(
+        torch.tensor(found.losses), torch.tensor(wide.losses), rtol=0.05, atol=0.01
+    )
+    assert student.packed(TOKENS, LAYOUT).dtype == torch.float32
 
 
 def test_an_average_is_shown_and_kept_while_the_training_goes_on_from_the_latest() -> None:

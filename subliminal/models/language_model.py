@@ -51,7 +51,7 @@ class LanguageModel(Protocol):
             reads: int64 [places], the tokens behind which it is wanted; default: all.
 
         Returns:
-            [tokens or places, width].
+            [tokens or places, width] in `dtype`.
         """
 
     def stream(

@@ -215,7 +215,8 @@ def _load_adapted(
 
     network = _load_network(base_of(folder, bases), dtype, ranks)
     try:
-        adapted = PeftModel.from_pretrained(network, str(folder))
+        # Left to itself it reads the tensors onto the first GPU, whichever the network is on.
+        adapted = PeftModel.from_pretrained(network, str(folder), torch_device="cpu")
     except _FAULTS as error:
         raise _cannot_load(folder, error) from None
     inner: Any = adapted.get_base_model()

@@ -87,7 +87,7 @@ def _network(architecture: str, pocket: Path) -> PreTrainedModel:
 
     shape = shape_of(pocket)
     fields: dict[str, Any] = {**shape.model_dump(), "head_dim": shape.head_size}
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # else it would take hold of every GPU
         torch.manual_seed(0)
         config = AutoConfig.for_model(architecture, **fields)
         network: PreTrainedModel = AutoModelForCausalLM.from_config(config)

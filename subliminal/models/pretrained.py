@@ -126,13 +126,14 @@ class Pretrained(nn.Module):
             )
 
     def _read(self, tokens: Tensor, layout: Layout, dtype: torch.dtype) -> Tensor:
-        """The last hidden states of packed rows, [tokens, width]."""
+        """The last hidden states of packed rows, [tokens, width] in `dtype`."""
         padded, mask = _padded(tokens, layout)
         # Rows of one length need no mask, and attention is faster without.
         told = None if bool(mask.all()) else mask.long()
         with self.products_in(dtype):
             read = body_of(self.network)(input_ids=padded, attention_mask=told, use_cache=False)
-        return read.last_hidden_state[mask]
+        # Where weights are wider than products, the stream is as wide as the weights.
+        return read.last_hidden_state[mask].to(dtype)
 
     def products_in(self, dtype: torch.dtype) -> AbstractContextManager[Any]:
         """Matrix products in `dtype` where the weights are of a wider one."""
@@ -244,7 +245,9 @@ class _OutputLayer:
         return self.layer.weight if plain else None
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        logits = self.layer(hidden.to(self.layer.weight.dtype)).float() * self.scale
+        logits = self.layer(hidden.to(self.layer.weight.dtype)).float()
+        if self.scale != 1.0:  # or the largest tensor of all would be copied for nothing
+            logits = logits * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
 

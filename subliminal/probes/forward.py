@@ -90,26 +90,18 @@ class TorchEngine:
         """What draws the decoder's completions."""
         return sampler_of(self.decoder, self.dtype, self.steering)
 
+    @torch.no_grad()
     def next_log_probabilities(
         self, prompts: Sequence[Sequence[int]], tokens: Sequence[int]
     ) -> Tensor:
         """See `Engine`."""
-        return log_probabilities(self.next_logits(prompts))[:, list(tokens)].double()
-
-    @torch.no_grad()
-    def next_logits(self, prompts: Sequence[Sequence[int]]) -> Tensor:
-        """Logits of the token behind each prompt.
-
-        Returns:
-            float32 [prompts, vocabulary].
-
-        Raises:
-            UserError: A prompt is longer than the model reads.
-        """
-        found = torch.empty(len(prompts), self.decoder.shape.vocab_size)
+        found = torch.empty(len(prompts), len(tokens), dtype=torch.float64)
+        wanted = torch.tensor(list(tokens), device=self._device)
         for batch in batches_of(prompts):
             hidden = self._hidden(batch)[batch.ends.to(self._device)]
-            found[batch.rows] = self.decoder.logits(hidden).cpu()
+            # Chosen where they are: of a large vocabulary few leave the device.
+            parts = [known.index_select(1, wanted) for known in self._known(hidden)]
+            found[batch.rows] = torch.cat(parts).double().cpu()
         return found
 
     @torch.no_grad()
@@ -146,10 +138,7 @@ class TorchEngine:
 
     def _likeliest(self, hidden: Tensor, top: int) -> tuple[Tensor, Tensor]:
         """Log-probabilities and ids [n, top] of the likeliest tokens behind states [n, width]."""
-        parts = [
-            log_probabilities(self.decoder.logits(states)).topk(top)
-            for states in hidden.split(self._states_at_once)
-        ]
+        parts = [known.topk(top) for known in self._known(hidden)]
         return (
             torch.cat([part.values for part in parts]).cpu(),
             torch.cat([part.indices for part in parts]).cpu(),
@@ -157,11 +146,14 @@ class TorchEngine:
 
     def _token_scores(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities, float64 [n], of tokens [n] behind hidden states [n, width]."""
-        parts, most = [], self._states_at_once
-        for states, wanted in zip(hidden.split(most), tokens.split(most), strict=True):
-            known = log_probabilities(self.decoder.logits(states))
-            parts.append(known.gather(1, wanted[:, None])[:, 0].double().cpu())
-        return torch.cat(parts)
+        wanted = tokens[:, None].split(self._states_at_once)
+        pieces = zip(self._known(hidden), wanted, strict=True)
+        return torch.cat([known.gather(1, those)[:, 0] for known, those in pieces]).double().cpu()
+
+    def _known(self, hidden: Tensor) -> Iterator[Tensor]:
+        """Log-probabilities [some, vocabulary] behind hidden states [n, width], some at a time."""
+        for states in hidden.split(self._states_at_once):
+            yield log_probabilities(self.decoder.logits(states))
 
     def _hidden(self, batch: Batch) -> Tensor:
         """What the output layer reads, [tokens, width]."""

@@ -77,18 +77,17 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
         probabilities: float32 [rows, vocabulary]; each row adds up to 1.
         top_p: Above 0 and below 1. Of equally likely tokens the first are taken first.
     """
-    # NumPy sorts bare values many times faster than torch sorts values with their indices.
-    ascending = torch.from_numpy(np.sort(probabilities.cpu().numpy(), axis=-1))
+    ascending = _ascending(probabilities)
     # All tokens below this together hold less than what stays outside.
     negligible = (1 - top_p) / (2 * ascending.shape[1])
     candidates = int((ascending >= negligible).sum(-1).max())
     ranked = ascending[:, -max(candidates, 1) :].flip(1)
     mass = ranked.double().cumsum(-1)
     size = (mass < top_p).sum(-1, keepdim=True).clamp(max=ranked.shape[1] - 1)
-    rarest = ranked.gather(1, size).to(probabilities.device)
+    rarest = ranked.gather(1, size)
     above = probabilities > rarest
     equal = probabilities == rarest
-    room = size.to(above.device) + 1 - above.sum(-1, keepdim=True)
+    room = size + 1 - above.sum(-1, keepdim=True)
     kept = above | (equal & (equal.cumsum(-1) <= room))
     return probabilities * kept
 
@@ -103,6 +102,14 @@ def _likeliest(logits: Tensor) -> Tensor:
     if not bool(torch.isfinite(logits.gather(1, tokens[:, None])).all()):
         raise StageError("the model's logits are not finite numbers; its weights are damaged")
     return tokens
+
+
+def _ascending(values: Tensor) -> Tensor:
+    """Each row sorted."""
+    if not values.is_cpu:
+        return values.sort(-1).values
+    # NumPy sorts bare values many times faster than torch sorts values with their indices.
+    return torch.from_numpy(np.sort(values.numpy(), axis=-1))
 
 
 def _first_above(ascending: Tensor, target: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ the backward pass.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -80,5 +81,7 @@ def _terms(theirs: Tensor, ours: Tensor) -> Tensor:
 def _added_up(part: Callable[..., Tensor], *of_tokens: Tensor) -> Tensor:
     """The sum of a loss over pieces of the tokens."""
     pieces = zip(*(tensor.split(PIECE) for tensor in of_tokens), strict=True)
-    losses = [checkpoint(part, *piece, use_reentrant=False) for piece in pieces]
+    # Nothing is drawn at random, so that no state of a generator has to be kept.
+    again = partial(checkpoint, part, use_reentrant=False, preserve_rng_state=False)
+    losses = [again(*piece) for piece in pieces]
     return torch.stack(losses).sum() if losses else of_tokens[0].sum() * 0.0
