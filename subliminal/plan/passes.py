@@ -12,7 +12,7 @@ from subliminal.models.architecture import Architecture
 from subliminal.models.shape import Shape
 from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.token_counts import Asked, Read, Written
-from subliminal.sampling.pretrained_sampler import ROWS
+from subliminal.sampling.pretrained_sampler import rows_at_once
 from subliminal.sampling.sampler import SLOTS
 from subliminal.spec.language import Matrix, Recipe
 from subliminal.training.batches import TOKEN_BUDGET
@@ -36,6 +36,8 @@ class Passes:
     """Of matrix products."""
     checkpointing: Literal["auto"] | bool = "auto"
     """Whether blocks are computed again for the backward pass; see `Resources`."""
+    rows: int | None = None
+    """That are written at once; None: as many as PyTorch's samplers take."""
 
     @property
     def recomputes(self) -> bool:
@@ -58,10 +60,11 @@ class Passes:
         values = 2 * self.shape.key_value_size * self.shape.num_hidden_layers
         return BYTES[self.precision] * values
 
-    @property
-    def rows_at_once(self) -> int:
-        """That are written in a batch."""
-        return SLOTS if self.own_engine else ROWS
+    def rows_at_once(self, length: int) -> int:
+        """Rows of so many tokens that are written in a batch."""
+        if self.rows is not None:
+            return self.rows
+        return SLOTS if self.own_engine else rows_at_once(self.shape, length, BYTES[self.precision])
 
     def loading(self) -> tuple[Work, ...]:
         """Of reading the files of a large model; a small one is there at once."""
@@ -96,7 +99,7 @@ class Passes:
         """
         rows, row = written.rows, written.row
         tokens, length = rows * row.completion, row.prompt + row.completion
-        steps = tokens / max(1, min(rows, self.rows_at_once))
+        steps = tokens / max(1, min(rows, self.rows_at_once(length)))
         # Our own engine reads equal prompts once; transformers' cache is copied for each token.
         prompts, copies = (written.texts, 1) if self.own_engine else (rows, 3)
         shape = self.shape

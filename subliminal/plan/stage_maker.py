@@ -23,6 +23,7 @@ from subliminal.plan.models import Model, Models
 from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Stage, StageKind, digest
+from subliminal.vllm_engine.settings import ROWS
 
 LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *teachers.stages.KINDS,
@@ -53,7 +54,8 @@ class StageMaker:
     @cached_property
     def costs(self) -> Costs:
         """Of stages that work with its models."""
-        return Costs(self.models.reference.shape, self.precision, self.resources)
+        rows = ROWS if self.inference.engine == "vllm" else None
+        return Costs(self.models.reference.shape, self.precision, self.resources, rows)
 
     def with_models(
         self,

@@ -16,16 +16,31 @@ from torch import Tensor
 
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.pretrained import Pretrained, steered
+from subliminal.models.shape import Shape
 from subliminal.models.steering import Steering
 from subliminal.sampling.draw import draw, log_probabilities
 from subliminal.sampling.prompts import check_requests, reading_order
 from subliminal.sampling.protocol import Completion, Request, Sampling
 from subliminal.sampling.uniforms import row_keys, uniforms
 
-ROWS = 128
-"""Of a batch."""
+MOST_ROWS = 512
+"""Of a batch: each token starts every block anew, for however many rows."""
+CACHE_BYTES = 2**33
+"""Of the keys and values of a batch."""
 _WORTH_COMPACTING = 0.75
 """A batch of which fewer rows than this share are left is cut down to them."""
+
+
+def rows_at_once(shape: Shape, length: int, number_bytes: int) -> int:
+    """Rows of a batch whose keys and values take no more than :data:`CACHE_BYTES`.
+
+    Args:
+        shape: Of the model.
+        length: The most tokens of a row.
+        number_bytes: Of a number in the cache.
+    """
+    of_row = 2 * number_bytes * shape.key_value_size * shape.num_hidden_layers * length
+    return max(1, min(MOST_ROWS, CACHE_BYTES // max(1, of_row)))
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,8 @@ class PretrainedSampler:
     dtype: torch.dtype = torch.float32
     """Of matrix products; the draws are made in float32."""
     steering: Steering | None = None
-    rows: int = ROWS
-    """Of a batch."""
+    rows: int | None = None
+    """Of a batch; None: as :func:`rows_at_once` says."""
     logprobs: bool = False
     """Whether to return the log-probabilities of the tokens."""
 
@@ -55,9 +70,14 @@ class PretrainedSampler:
             self.steering.check(self.model.shape)
         return self._batches(requests, settings)
 
+    def _rows(self, requests: Sequence[Request], settings: Sampling) -> int:
+        longest = max((len(request.tokens) for request in requests), default=0)
+        number_bytes = self.model.network.dtype.itemsize
+        return rows_at_once(self.model.shape, longest + settings.max_tokens, number_bytes)
+
     def _batches(self, requests: Sequence[Request], settings: Sampling) -> Iterator[Completion]:
         left = reading_order([request.tokens for request in requests])
-        limit = MemoryLimit(self.rows, least=1, of="rows")
+        limit = MemoryLimit(self.rows or self._rows(requests, settings), least=1, of="rows")
         while left:
             chosen, done, fits = left[: limit.most], set(), True
             try:
