@@ -61,11 +61,14 @@ def threads_set_to(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def use_device(slot: int) -> None:
-    """Give the worker in this slot a CUDA device of its own, as far as they go round."""
+def use_device(number: int) -> None:
+    """Compute on one of the CUDA devices that this process sees, by its number among them.
+
+    Does nothing before PyTorch is imported: what does without it needs no device.
+    """
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.set_device(slot % torch.cuda.device_count())
+    if torch is not None:
+        torch.cuda.set_device(number)
 
 
 def showing_devices(numbers: Sequence[int]) -> dict[str, str]:

@@ -92,7 +92,7 @@ def test_bad_ends_of_a_process_fail_the_stage_and_the_next_run_goes_on(
 
 
 def test_a_stop_is_heard_and_progress_is_kept(store: Store, log_file: Path) -> None:
-    made = spread(log_file, steps=10**6, seconds=0.01)
+    made = spread(log_file, steps=10**6, seconds=0.01, saving=0.5)
     told: list[float] = []
 
     def stop(done: float, total: float) -> None:
@@ -104,6 +104,7 @@ def test_a_stop_is_heard_and_progress_is_kept(store: Store, log_file: Path) -> N
         run_lot_here(store, stop, made)
     step, value = map(int, (store.partial(made.key) / "step.txt").read_text().split())
     assert step >= told[-1] > 0
+    assert (store.partial(made.key) / "saved").exists()
     assert value == 3 * step
     assert not any(map(psutil.pid_exists, processes(log_file)))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +20,9 @@ import pytest
 from subliminal.errors import StageError, UserError
 from subliminal.sampling import Request, Sampling
 from subliminal.vllm_engine import engine as engine_module
+from subliminal.vllm_engine import host as host_module
 from subliminal.vllm_engine.engine import ModelFiles, VllmEngine
+from subliminal.vllm_engine.host import Host
 from subliminal.vllm_engine.host_process import HostProcess
 from subliminal.vllm_engine.interpreter import VARIABLE, vllm_python
 from subliminal.vllm_engine.sampler import VllmSampler
@@ -72,6 +78,17 @@ def test_an_engine_that_dies_on_the_way_is_started_again_and_no_row_is_lost_or_m
     assert host.starts == 4
 
 
+def test_an_engine_that_is_alive_and_silent_is_started_again_and_one_that_is_slow_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[int, list[int]]
+) -> None:
+    faults: list[dict[str, object]] = [{"silent_after": 5}, {"signs_of_life": 5, "every": 0.45}]
+    host = fake_vllm(tmp_path / "host", monkeypatch, faults)
+    # Longer than the stand-in takes to start, and shorter than the slow one takes to answer.
+    with VllmEngine(EngineSettings(patience=2.0)) as engine:
+        assert drawn(engine) == undisturbed
+    assert host.starts == 2
+
+
 def test_requests_are_handed_over_in_parts(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -84,11 +101,30 @@ def test_requests_are_handed_over_in_parts(
     assert len(host.commands("answer")) == 4
 
 
+def test_a_host_says_after_steps_without_an_answer_that_it_is_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = SimpleNamespace(finish_reason="stop", token_ids=[5, 3], logprobs=None)
+    output = SimpleNamespace(request_id="0", outputs=[drawn], prompt_logprobs=None)
+    steps: list[list[object]] = [[], [], [output]]
+    engine = SimpleNamespace(has_unfinished_requests=lambda: steps, step=lambda: steps.pop(0))
+    monkeypatch.setattr(host_module, "SECONDS_OF_SILENCE", -1.0)
+    monkeypatch.setattr(Host, "_add", lambda *_: None)
+    said = BytesIO()
+    host = Host(said)
+    host._llm = SimpleNamespace(llm_engine=engine)
+    host.do({"do": "answer", "requests": [{"from": 0}], "settings": {}, "adapter": None})
+    replies = [json.loads(line) for line in said.getvalue().splitlines()]
+    assert replies[:2] == [{"alive": True}] * 2
+    assert replies[2]["tokens"] == [5, 3]
+
+
 @pytest.mark.parametrize(
     ("fault", "parts"),
     [
         ({"dies_after": 0}, ("/models/a", "failed 2 times", "the last words", "code -9")),
         ({"broken_after": 0, "reason": "no kernel"}, ("failed 2 times", "no kernel", "torch")),
+        ({"silent_after": 0}, ("failed 2 times", "no sign of life for 0.5 seconds")),
         ({"refused": "too little memory"}, ("too little memory", "change `inference`")),
         (
             {"broken_after": 4, "reason": "RuntimeError: NaNs detected in logits: {}"},
@@ -104,6 +140,7 @@ def test_an_engine_that_never_answers_fails_the_stage(
     parts: tuple[str, ...],
 ) -> None:
     host = fake_vllm(tmp_path / "host", monkeypatch, [fault] * 5)
+    engine.settings = replace(engine.settings, patience=0.5)
     with pytest.raises(StageError) as error:
         drawn(engine)
     message = str(error.value)
@@ -196,7 +233,7 @@ def test_settings_reach_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 HOLDER = """
 import sys, time
 from subliminal.vllm_engine.host_process import HostProcess
-host = HostProcess({})
+host = HostProcess({}, 60)
 print(host._process.pid, flush=True)
 time.sleep(60)
 """
@@ -220,7 +257,7 @@ def test_a_host_does_not_outlive_whoever_started_it(monkeypatch: pytest.MonkeyPa
 
 def test_a_host_ends_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, sys.executable)
-    host = HostProcess({})
+    host = HostProcess({}, 60)
     host.close()
     assert host._process.returncode == 0
 

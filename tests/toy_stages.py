@@ -174,8 +174,8 @@ def place(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Count, in several processes, what all of them add to a number; save each step.
 
-    The second process comes to a bad end at the middle step, as often as the parameters list
-    `ends`, each time to the next one.
+    When it is stopped, the first process takes `saving` seconds to save. The second one comes to a
+    bad end at the middle step, as often as the parameters list `ends`, each time to the next one.
     """
     import torch
 
@@ -190,6 +190,9 @@ def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
                 _come_to_next(params.get("ends", ()), task.partial)
             stop = ranks.first and _stops(report, step, params["steps"])
             if ranks.from_first(stop):
+                if ranks.first:
+                    time.sleep(params.get("saving", 0.0))
+                    (task.partial / "saved").touch()
                 raise Cancelled
             value += int(ranks.add_up(torch.tensor(ranks.number + 1)))
             step += 1

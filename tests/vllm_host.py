@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -39,10 +40,15 @@ def main() -> None:
 def answer(command: dict[str, Any], requests: list[dict[str, Any]], fault: dict[str, Any]) -> None:
     """Answer the last request first."""
     name = (command["adapter"] or ["none"])[0]
+    for _ in range(fault.get("signs_of_life", 0)):
+        time.sleep(fault["every"])
+        say({"alive": True})
     for number, (place, request) in enumerate(reversed([*enumerate(requests)])):
         if number == fault.get("dies_after"):
             print("the last words", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
+        if number == fault.get("silent_after"):
+            time.sleep(600)
         if number == fault.get("broken_after"):
             say({"broken": fault["reason"]})
             return

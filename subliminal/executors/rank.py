@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import traceback
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,10 +12,10 @@ from pathlib import Path
 from subliminal import machine
 from subliminal.errors import StageError, UserError
 from subliminal.executors.leaving import leave_with
+from subliminal.executors.pace import Pace
 from subliminal.ranks import Ranks
 from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
 
-SECONDS_BETWEEN_REPORTS = 0.3
 PATIENCE = timedelta(days=1)
 """With the other processes; whether they live is for the one that started them to see."""
 
@@ -82,7 +81,10 @@ def run_rank(number: int, call: RankCall, line: Connection) -> None:
                 line.send(outcome)
         _part()
     except Cancelled:
-        line.send(Stopped())
+        if number == 0:
+            line.send(Stopped())
+        else:  # it may be here long before the first one has saved, and is ended together with it
+            line.poll(None)
     except Exception as error:
         line.send(Broken(_sendable(error)))
         sys.exit(1)
@@ -93,13 +95,11 @@ class _LineReporter:
 
     def __init__(self, line: Connection) -> None:
         self._line = line
-        self._reported = -SECONDS_BETWEEN_REPORTS
+        self._pace = Pace()
 
     def __call__(self, done: float, total: float) -> None:
-        now = time.monotonic()
-        if now - self._reported < SECONDS_BETWEEN_REPORTS and done < total:
+        if not self._pace.is_time(done, total):
             return
-        self._reported = now
         self._line.send(Progress(done, total))
         if self._line.recv():
             raise Cancelled
@@ -109,9 +109,11 @@ def _meet(number: int, call: RankCall) -> Ranks:
     """Find the other processes, and take a device."""
     import torch
 
-    device = "cuda" if call.tasks[0].devices else "cpu"
     machine.use_threads(call.threads)
-    machine.use_device(number)  # it is shown those of the stage alone
+    device = "cpu"
+    if call.tasks[0].devices:
+        device = "cuda"
+        machine.use_device(number)  # it is shown those of the stage alone
     torch.distributed.init_process_group(
         init_method=(call.folder / "meeting").as_uri(),
         rank=number,

@@ -10,7 +10,8 @@ from typing import Any
 
 from subliminal import machine
 from subliminal.artifact_store import ArtifactStore
-from subliminal.executors.worker import SECONDS_BETWEEN_REPORTS, LotCall, Report, run_lot
+from subliminal.executors.pace import Pace
+from subliminal.executors.worker import LotCall, Report, run_lot
 from subliminal.stage import Cancelled, Stage
 from subliminal.store import MANIFEST
 
@@ -55,15 +56,13 @@ class BoardReporter:
 
     def __init__(self, board: Any, lot: int) -> None:
         self._board, self._lot = board, lot
-        self._reported = -SECONDS_BETWEEN_REPORTS
+        self._pace = Pace()
 
     def __call__(self, done: float, total: float) -> None:
         from ray.exceptions import RayError
 
-        now = time.monotonic()
-        if now - self._reported < SECONDS_BETWEEN_REPORTS and done < total:
+        if not self._pace.is_time(done, total):
             return
-        self._reported = now
         answer = self._board.tell.remote(self._lot, done, total)
         try:
             # As a future, because Ray gives the CPU of a task that waits for an object to others.

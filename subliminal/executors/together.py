@@ -70,8 +70,9 @@ def run_together(
             folder=Path(folder),
             parent=os.getpid(),
         )
-        company = _Company(call)
+        company = _Company(call.count)
         try:
+            company.start(call)
             for line, message in company.messages():
                 if isinstance(message, Progress):
                     line.send(_is_to_stop(report, message))
@@ -94,12 +95,15 @@ def is_to_be_sharded(stage: Stage) -> bool:
 class _Company:
     """The processes, and the lines from them."""
 
-    def __init__(self, call: RankCall) -> None:
-        pipes = [multiprocessing.Pipe() for _ in range(call.count)]
-        self._lines = [ours for ours, _ in pipes]
+    def __init__(self, count: int) -> None:
+        self._pipes = [multiprocessing.Pipe() for _ in range(count)]
+        self._lines = [ours for ours, _ in self._pipes]
         self._errors: list[Exception] = []
         self._processes: list[BaseProcess] = []
-        for number, (_, theirs) in enumerate(pipes):
+
+    def start(self, call: RankCall) -> None:
+        """Start them."""
+        for number, (_, theirs) in enumerate(self._pipes):
             process = get_context("loky").Process(
                 target=run_rank, args=(number, call, theirs), env=_environment(call)
             )
@@ -130,8 +134,9 @@ class _Company:
                 os.kill(process.pid, signal.SIGKILL)
         for process in self._processes:
             process.join()
-        for line in self._lines:
-            line.close()
+        for ours, theirs in self._pipes:
+            ours.close()
+            theirs.close()
 
     def _said(self) -> Iterator[tuple[Connection, Message]]:
         """What has been said by now, but for errors, which are kept."""

@@ -17,13 +17,13 @@ from typing import Literal
 from subliminal import atomic, machine
 from subliminal.artifact_store import ArtifactStore, Claim
 from subliminal.errors import StageError, UserError
+from subliminal.executors.pace import Pace
 from subliminal.executors.together import run_together
 from subliminal.stage import Cancelled, Done, Failed, Reporter, Stage, StageKind, Task
 from subliminal.store import Provenance
 
 State = Literal["computed", "cached", "failed", "busy"]
 
-SECONDS_BETWEEN_REPORTS = 0.3
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
@@ -55,13 +55,11 @@ class FileReporter:
 
     def __init__(self, progress_file: Path, stop_file: Path) -> None:
         self._progress_file, self._stop_file = progress_file, stop_file
-        self._reported = 0.0
+        self._pace = Pace()
 
     def __call__(self, done: float, total: float) -> None:
-        now = time.monotonic()
-        if now - self._reported < SECONDS_BETWEEN_REPORTS and done < total:
+        if not self._pace.is_time(done, total):
             return
-        self._reported = now
         # A full disk makes the progress bar stale; it is no reason for the stage to fail.
         with suppress(OSError):
             self._progress_file.write_text(f"{done} {total}")

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from subliminal.spec.common import Strict
 
 EngineName = Literal["torch", "vllm"]
+PATIENCE = 1800.0
+"""Seconds: loading large weights from a slow disk, and compiling, take minutes in silence."""
 
 
 class Inference(Strict):
@@ -38,6 +40,15 @@ class Inference(Strict):
         ge=2,
         description=(
             "with vllm: the most tokens of a row; default: what the model reads, at most 8192"
+        ),
+    )
+    patience: float = Field(
+        PATIENCE,
+        gt=0,
+        le=7 * 24 * 3600,
+        description=(
+            "with vllm: seconds without a sign of life after which an engine is taken for stuck, "
+            "and started again"
         ),
     )
 

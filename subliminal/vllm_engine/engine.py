@@ -180,7 +180,7 @@ class VllmEngine:
             self.close()
         if self._host is None:
             machine.give_back_device_memory()
-            self._host = HostProcess(self.settings.environment)
+            self._host = HostProcess(self.settings.environment, self.settings.patience)
         arguments = self.settings.arguments(
             str(model.weights), model.positions, room_for(self._rank)
         )

@@ -10,7 +10,8 @@ soon as standard input ends: whoever started it may be killed at any time.
      "requests": [...]}                 -> {"answer": place, ...} for each of them, in any order
     {"do": "end"}
 
-An engine that fails says {"broken": "why"} and ends, if it still can.
+Between answers that take long it says {"alive": true}, after a step of the engine: one that does
+not end leaves it silent. An engine that fails says {"broken": "why"} and ends, if it still can.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from array import array
 from base64 import b64encode
@@ -37,6 +39,8 @@ ON_CPU = {"enforce_eager": True, "kv_cache_memory_bytes": 2**29, "enable_chunked
 in parts, a seed of its request stops the engine."""
 TOKENS_AT_ONCE_ON_CPU = 4096
 """Of a step; or as many as a row may have, for it is read in one."""
+SECONDS_OF_SILENCE = 10.0
+"""After which it says that it is alive."""
 
 
 def main() -> None:
@@ -53,6 +57,7 @@ class Host:
 
     def __init__(self, replies: BinaryIO) -> None:
         self._replies = replies
+        self._replied = time.monotonic()
         self._llm: Any = None
 
     def do(self, command: Object) -> None:
@@ -133,10 +138,13 @@ class Host:
                     "drawn": _packed(drawn.logprobs, 0),
                     "read": _packed(output.prompt_logprobs, requests[place]["from"]),
                 }
+            if time.monotonic() - self._replied > SECONDS_OF_SILENCE:
+                self._reply({"alive": True})
 
     def _reply(self, what: Object) -> None:
         self._replies.write(json.dumps(what).encode() + b"\n")
         self._replies.flush()
+        self._replied = time.monotonic()
 
 
 def for_cpu(arguments: Object) -> Object:

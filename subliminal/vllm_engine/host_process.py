@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 
+READ_AT_ONCE = 2**20
+
+
 class HostDiedError(Exception):
     """The process has ended, or is of no use any more."""
 
@@ -39,12 +44,18 @@ class HostProcess:
 
     Args:
         environment: Variables beside those of this process.
+        patience: Seconds without a sign of life after which it is taken for dead.
 
     Raises:
         UserError: No interpreter has vLLM.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], patience: float) -> None:
+        self._patience = patience
+        self._lines: deque[bytes] = deque()
+        """Replies that have come and are not read yet."""
+        self._begun = b""
+        """Of the reply behind them."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed with the process
         self._process = subprocess.Popen(
             # -P: the host's folder must not come before the libraries of its interpreter.
@@ -54,6 +65,7 @@ class HostProcess:
             stderr=self._log,
             env={**os.environ, **ENVIRONMENT, **environment},
             start_new_session=True,
+            bufsize=0,  # or what has come could not be told from what is awaited
         )
 
     def send(self, command: Mapping[str, Any]) -> None:
@@ -63,9 +75,10 @@ class HostProcess:
             HostDiedError: There is nobody to take it.
         """
         assert self._process.stdin is not None
+        left = memoryview(json.dumps(command).encode() + b"\n")
         try:
-            self._process.stdin.write(json.dumps(command).encode() + b"\n")
-            self._process.stdin.flush()
+            while left:
+                left = left[self._process.stdin.write(left) :]
         except OSError:
             raise HostDiedError(self._last_words()) from None
 
@@ -75,11 +88,9 @@ class HostProcess:
         Raises:
             HostDiedError: There will be none.
         """
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise HostDiedError(self._last_words())
-        said: dict[str, Any] = json.loads(line)
+        said: dict[str, Any] = {"alive": True}
+        while "alive" in said:
+            said = json.loads(self._line())
         if "broken" in said:
             raise HostDiedError(said["broken"])
         return said
@@ -101,6 +112,19 @@ class HostProcess:
             with suppress(OSError):
                 pipe.close()
         self._log.close()
+
+    def _line(self) -> bytes:
+        """The next line that it prints."""
+        assert self._process.stdout is not None
+        while not self._lines:
+            if not wait([self._process.stdout.fileno()], self._patience):
+                raise HostDiedError(f"it gave no sign of life for {self._patience:g} seconds")
+            read = self._process.stdout.read(READ_AT_ONCE)
+            if not read:
+                raise HostDiedError(self._last_words())
+            *lines, self._begun = (self._begun + read).split(b"\n")
+            self._lines.extend(lines)
+        return self._lines.popleft()
 
     def _last_words(self) -> str:
         """How it ended: the last line it printed."""

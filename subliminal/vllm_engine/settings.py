@@ -7,6 +7,7 @@ from typing import Any
 
 from subliminal import machine
 from subliminal.machine import Precision
+from subliminal.spec.inference import PATIENCE
 from subliminal.spec.language import MATRICES
 
 ROWS = 256
@@ -27,6 +28,8 @@ class EngineSettings:
     max_length: int | None = None
     """The most tokens of a row. None: what the model reads, at most `MOST_TOKENS`."""
     rows: int = ROWS
+    patience: float = PATIENCE
+    """Seconds without a sign of life after which an engine is taken for dead."""
     devices: tuple[int, ...] = ()
     """The GPUs that it is shown, as this process counts them; none: all that this one sees."""
 

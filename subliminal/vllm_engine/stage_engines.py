@@ -67,5 +67,6 @@ def _settings(task: Task) -> EngineSettings:
         stated.tensor_parallel,
         stated.memory_share,
         stated.max_length,
+        patience=stated.patience,
         devices=task.devices,
     )
