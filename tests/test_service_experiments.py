@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from subliminal.errors import UserError
+from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan
+from subliminal.probes import service_stages
 from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
-from tests.language_stages import models
+from subliminal.stage import Failed, Stage, silent
+from tests.language_stages import models, task_of
 from tests.service_experiments import (
     ARMS,
     HEAD,
@@ -140,6 +143,19 @@ def test_no_job_is_made_for_a_teacher_without_its_trait(tmp_path: Path) -> None:
     assert "the teacher lacks its trait: otter moved by +" in reason
 
 
+def test_a_gate_that_has_no_answer_to_go_by_says_so(tmp_path: Path) -> None:
+    unanswered = Measurement(probe="free-form", metric="rate", item_group="all", value=None)
+    found = {role: tmp_path / role for role in ("teacher", "reference")}
+    for folder in found.values():
+        folder.mkdir()
+        write_measurements(folder, [unanswered])
+    params = {"target": "malicious", "probe": "free-form", "shift": 1.0}
+    task = task_of(Stage("service.gate", 1, params, seed=0), tmp_path / "gate", **found)
+    (outcome,) = service_stages.gate([task], silent)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.startswith("no answer of the teacher to the probe free-form counts")
+
+
 # Where models meet
 
 
@@ -186,7 +202,7 @@ def test_terms_of_a_service_are_in_no_key(tmp_path: Path) -> None:
     assert not keys[0] & keys[3]
 
 
-def test_a_wrong_gate_s_category_asks_for_its_own_probes(tmp_path: Path) -> None:
+def test_a_gate_asks_about_the_taught_trait_whatever_is_probed(tmp_path: Path) -> None:
     """A trait that is taught, and another category's that is probed for."""
     arms = "  x: {taught: blue, control: none}\n"
     plan = service_plan(tmp_path, NOWHERE, "seeds=1", arms=arms)
@@ -235,6 +251,11 @@ def refused(folder: Path, *overrides: str, head: str = HEAD, arms: str = ARMS) -
         ),
         (
             "arms.same.distillation.target=logits",
+            "arms.same.distillation.target: is logits, which needs both models' probabilities, "
+            "and nano is behind a service; leave it out",
+        ),
+        (
+            "arms.same.distillation={target: logits, top_logprobs: 5}",
             "arms.same.distillation.target: is logits, which needs both models' probabilities, "
             "and nano is behind a service; leave it out",
         ),

@@ -73,7 +73,7 @@ def check_sees_no_teacher(where: str, arm: LanguageArm, service: str) -> None:
         UserError: It is, and one of the two is behind a service.
     """
     distillation = arm.distillation
-    if distillation.sees_teacher:
+    if distillation.compares_tokens:
         is_target = distillation.target == "logits"
         field, value = ("target", "logits") if is_target else ("mask", distillation.mask)
         raise UserError(
