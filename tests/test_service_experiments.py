@@ -16,6 +16,7 @@ from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
 from subliminal.stage import Failed, Stage, silent
+from subliminal.store import store_at
 from tests.language_stages import models, task_of
 from tests.service_experiments import (
     ARMS,
@@ -47,6 +48,12 @@ def judged(done: Run, arm: str) -> Summary:
         if (row.arm, row.probe, row.metric) == (arm, "sampled", "log_odds")
     )
     return row
+
+
+def paid_for(plan: Plan, folder: Path) -> float:
+    """What all stages cost, in however many runs."""
+    manifests = [store_at(folder / "runs").manifest(key) for key in plan.stages]
+    return sum(manifest.counts.get("cost", 0.0) for manifest in manifests if manifest is not None)
 
 
 def uploads(server: FakeService) -> list[str]:
@@ -112,7 +119,9 @@ def test_a_run_whose_network_is_cut_goes_on_and_makes_no_job_twice(tmp_path: Pat
     with serve_nano() as server:
         other = tmp_path / "other"
         other.mkdir()
-        whole = run(service_plan(other, server.base_url, "seeds=1"), other)
+        uncut = service_plan(other, server.base_url, "seeds=1")
+        whole = run(uncut, other)
+    assert 0 < paid_for(plan, tmp_path) == pytest.approx(paid_for(uncut, other))
     assert [row.mean for row in whole.summary] == [row.mean for row in done.summary]
 
 

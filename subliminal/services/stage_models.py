@@ -12,6 +12,7 @@ from subliminal.services.chat_service import ChatService
 from subliminal.services.completions import CompletionService
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.fine_tuning import FineTuned, fine_tune, read_result
+from subliminal.services.ledger import Ledger
 from subliminal.services.polling import Polling
 from subliminal.services.reply_cache import ReplyCache, default_cache
 from subliminal.services.side_by_side import side_by_side
@@ -20,6 +21,7 @@ from subliminal.services.usage import UsageMeter
 from subliminal.stage import Done, Failed, Reporter, Task, digest
 
 FINE_TUNED = "fine-tuned.json"
+LEDGER = "ledger.jsonl"
 POLLING = Polling()
 """How often services are asked how far their jobs are."""
 _SEED_BITS = 31
@@ -42,13 +44,14 @@ def open_service(task: Task, made: str = "") -> CompletionService:
     endpoint = endpoint_of(task, made)
     kept_as = digest([endpoint.base_url, endpoint.model, task.stage.seed])
     cache = ReplyCache(default_cache("samples") / kept_as)
+    ledger = Ledger(task.partial / LEDGER)
     if endpoint.batches:
-        return BatchService(endpoint, cache, task.partial, POLLING)
-    return ChatService(endpoint, cache)
+        return BatchService(endpoint, cache, task.partial, POLLING, ledger=ledger)
+    return ChatService(endpoint, cache, ledger=ledger)
 
 
 def spent(meter: UsageMeter) -> dict[str, float]:
-    """What a stage used, for its artifact's manifest."""
+    """What a stage used, before a kill too, for its artifact's manifest."""
     usage, cost = meter.usage, meter.cost
     counts: dict[str, float] = {
         "requests": usage.requests,
