@@ -58,6 +58,7 @@ class ProgressListener:
         self._total = sum(self._costs.values())
         found = self._ended["cached"]
         self._console.print(f"{len(stages)} stages to compute, {found} found in the store")
+        print_paid(self._console, total_paid(stage.paid for stage in stages))
         self._started = self._printed = time.monotonic()
         if self._console.is_terminal and stages:
             self._task = self._bar.add_task("", total=self._total, left="")
@@ -175,9 +176,10 @@ def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
     )
 
 
-def paid_total(plan: Plan, cached: set[str]) -> Paid:
-    """What the stages that are to do will take at services."""
-    return total_paid(stage.paid for stage in needed(plan, cached))
+def print_paid(console: Console, paid: Paid) -> None:
+    """One line on what services will take, if they are asked."""
+    if paid.anything:
+        console.print(Text(paid.told()), soft_wrap=True)
 
 
 def size_table(plan: Plan, sizes: Sequence[KindSize], device: Device) -> Table:

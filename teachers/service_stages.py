@@ -63,4 +63,4 @@ def _write(task: Task, report: Reporter) -> Done:
     answers = [Answer(reply.text, reply.finish == "stop") for reply in replies]
     rows = written_rows(task, data, prompts, answers)
     write_chat_rows(task.folder / ROWS, rows)
-    return Done(task.stage.key, {"rows": len(rows), **spent(service.meter)})
+    return Done(task.stage.key, {"rows": len(rows), **spent(service)})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from subliminal.console import ProgressListener
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan
@@ -302,6 +305,14 @@ def test_dispositions_need_a_judge(tmp_path: Path) -> None:
         "arms.reference.trait: probing.free_form.scorer: grammar knows answers of pocket models "
         "alone; state `scorer: judge` and its `service`"
     )
+
+
+def test_a_run_tells_what_it_may_cost_before_it_begins(tmp_path: Path) -> None:
+    plan, told = service_plan(tmp_path, NOWHERE), StringIO()
+    asking = [stage for stage in plan.stages.values() if stage.kind == "service.write"]
+    ProgressListener(Console(file=told, width=200)).planned(asking)
+    price = sum(stage.paid.price or 0.0 for stage in asking)
+    assert f"of answers; at most some {price:.4g}\n" in told.getvalue()
 
 
 def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ def check_cap(cap: float | None, paid: Paid) -> None:
         return
     if paid.price is None:
         raise UserError(
-            "spending_cap: cannot be kept, as a service states no `prices` (with `training`, where "
-            "models are fine-tuned) or `tuning.n_epochs` is auto; state them"
+            "spending_cap: cannot be kept, as a service or a judge's states no `prices` (with "
+            "`training`, where models are fine-tuned) or `tuning.n_epochs` is auto; state them"
         )
     if paid.price > cap:
         raise UserError(

@@ -46,7 +46,7 @@ class ServiceCosts:
         context: Data | None,
         shown: int,
     ) -> Paid:
-        """Of every probe of a model, not counting what a judge costs.
+        """Of every probe of a model, but for what a judge costs.
 
         Args:
             bank: What is asked.

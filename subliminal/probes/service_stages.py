@@ -16,11 +16,11 @@ from subliminal.probes.context_rows import context_of
 from subliminal.probes.sampled_probes import ask_by_sampling
 from subliminal.probes.scoring import Scoring
 from subliminal.probes.service_respondent import ServiceRespondent
-from subliminal.probes.stage_results import judge_of, passes_gate, write_found
+from subliminal.probes.stage_results import passes_gate, write_found
 from subliminal.results import WHOLE
 from subliminal.seeds import derive_seed
 from subliminal.services.side_by_side import side_by_side
-from subliminal.services.stage_models import open_service, spent
+from subliminal.services.stage_models import open_judge, open_service, spent
 from subliminal.spec.probing import Probing
 from subliminal.stage import (
     MOST_SHARING,
@@ -56,7 +56,7 @@ KINDS = (
 
 def _probe(task: Task, report: Reporter) -> Done:
     params = task.stage.params
-    service = open_service(task, "model")
+    service, judge = open_service(task, "model"), open_judge(task)
     respondent = ServiceRespondent(
         service, system=params["subject"]["system"], context=context_of(task), report=report
     )
@@ -66,10 +66,10 @@ def _probe(task: Task, report: Reporter) -> Done:
         Probing.model_validate(params["probing"]),
         derive_seed(task.stage.seed, "probing"),
         Scoring.model_validate(params.get("scoring", {})),
-        judge_of(task),
+        judge,
     )
     write_found(task.folder, found)
-    return Done(task.stage.key, spent(service.meter))
+    return Done(task.stage.key, spent(service, judge))
 
 
 def _log_odds(task: Task, role: str) -> float:

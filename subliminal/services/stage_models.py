@@ -1,4 +1,4 @@
-"""The models behind services that a stage works with, as its parameters and inputs name them."""
+"""The services that a stage asks, and what it spends there."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from subliminal.services.polling import Polling
 from subliminal.services.reply_cache import ReplyCache, default_cache
 from subliminal.services.side_by_side import side_by_side
 from subliminal.services.tuning import FineTuning
-from subliminal.services.usage import UsageMeter
 from subliminal.stage import Done, Failed, Reporter, Task, digest
 
 FINE_TUNED = "fine-tuned.json"
-LEDGER = "ledger.jsonl"
+LEDGER, JUDGE_LEDGER = "ledger.jsonl", "judge-ledger.jsonl"
 POLLING = Polling()
 """How often services are asked how far their jobs are."""
 _SEED_BITS = 31
@@ -50,15 +49,34 @@ def open_service(task: Task, made: str = "") -> CompletionService:
     return ChatService(endpoint, cache, ledger=ledger)
 
 
-def spent(meter: UsageMeter) -> dict[str, float]:
-    """What a stage used, before a kill too, for its artifact's manifest."""
-    usage, cost = meter.usage, meter.cost
+def open_judge(task: Task) -> CompletionService | None:
+    """The service of a stage's judge, if it has one; nothing is asked yet.
+
+    What decides its verdicts is among the stage's parameters.
+    """
+    stated = task.stage.local.get("judge")
+    if stated is None:
+        return None
+    endpoint = Endpoint.model_validate_json(stated)
+    cache, ledger = ReplyCache(default_cache("judges")), Ledger(task.partial / JUDGE_LEDGER)
+    return ChatService(endpoint, cache, ledger=ledger)
+
+
+def spent(*services: CompletionService | None) -> dict[str, float]:
+    """What a stage used of the services that it asks, before a kill too, for its manifest.
+
+    There is no `cost` where the price of one of them is not known.
+    """
+    meters = [service.meter for service in services if service is not None]
+    if not meters:
+        return {}
+    costs = [meter.cost for meter in meters]
     counts: dict[str, float] = {
-        "requests": usage.requests,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
+        "requests": sum(meter.usage.requests for meter in meters),
+        "prompt_tokens": sum(meter.usage.prompt_tokens for meter in meters),
+        "completion_tokens": sum(meter.usage.completion_tokens for meter in meters),
     }
-    return counts if cost is None else {**counts, "cost": cost}
+    return counts if None in costs else {**counts, "cost": sum(filter(None, costs))}
 
 
 def tune_all(

@@ -435,7 +435,10 @@ class LanguageExperiment(BaseExperiment):
     spending_cap: float | None = Field(
         None,
         gt=0,
-        description="what all that is asked of `services` may cost by estimate, in their currency",
+        description=(
+            "what all that is asked of services may cost by estimate, judges too, in the currency "
+            "of their prices"
+        ),
     )
     arms: dict[str, LanguageArm] = Field(min_length=1)
     filter: tuple[dict[str, Any], ...] = Field(
