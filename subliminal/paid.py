@@ -34,9 +34,8 @@ class Paid:
             parts.append("training for as many epochs as the service chooses")
         elif self.training_tokens:
             parts.append(f"about {self.training_tokens:,} of training")
-        price = (
-            "what it costs is not known" if self.price is None else f"at most some {self.price:.4g}"
-        )
+        known = self.price is not None
+        price = f"at most some {self.price:.4g}" if known else "what it costs is not known"
         return f"services: {', '.join(parts)}; {price}"
 
 
