@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from subliminal import atomic
-from subliminal.seeds import derive_seed
 from subliminal.services.batch_service import BatchService
 from subliminal.services.chat_service import ChatService
 from subliminal.services.completions import CompletionService
@@ -15,6 +14,7 @@ from subliminal.services.fine_tuning import FineTuned, fine_tune, read_result
 from subliminal.services.ledger import Ledger
 from subliminal.services.polling import Polling
 from subliminal.services.reply_cache import ReplyCache, default_cache
+from subliminal.services.service_seed import service_seed
 from subliminal.services.side_by_side import side_by_side
 from subliminal.services.tuning import FineTuning
 from subliminal.stage import Done, Failed, Reporter, Task, digest
@@ -23,8 +23,6 @@ FINE_TUNED = "fine-tuned.json"
 LEDGER, JUDGE_LEDGER = "ledger.jsonl", "judge-ledger.jsonl"
 POLLING = Polling()
 """How often services are asked how far their jobs are."""
-_SEED_BITS = 31
-"""What every service takes."""
 
 
 def endpoint_of(task: Task, made: str = "") -> Endpoint:
@@ -96,8 +94,7 @@ def tune_all(
 
     def tune(task: Task, tell: Reporter) -> Done:
         stated = task.stage.params["tuning"]
-        seed = derive_seed(task.stage.seed, "job") >> (63 - _SEED_BITS)
-        tuning = FineTuning(**stated, seed=seed)
+        tuning = FineTuning(**stated, seed=service_seed(task.stage.seed, "job"))
         made = fine_tune(
             rows_of(task), endpoint_of(task), tuning, task.partial, tell, polling=POLLING
         )
