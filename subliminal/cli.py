@@ -54,7 +54,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a field; may be given repeatedly."),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Worker processes. Default: one for each core.")
+    int | None,
+    typer.Option(
+        "--jobs", min=1, help="Worker processes. Default: one for each GPU, else for each core."
+    ),
 ]
 StoreName = Annotated[
     str | None,
