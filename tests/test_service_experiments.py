@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from subliminal import machine
 from subliminal.console import ProgressListener
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement, write_measurements
-from subliminal.plan import Plan
+from subliminal.plan import Plan, inference
 from subliminal.probes import service_stages
 from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
+from subliminal.spec import LanguageExperiment
 from subliminal.stage import Failed, Stage, silent
 from subliminal.store import store_at
 from tests.language_stages import models, task_of
@@ -197,6 +199,16 @@ def test_teachers_and_students_may_be_here_or_at_a_service(tmp_path: Path) -> No
     assert plan.rows["to-service"][0].curve is None
     assert "service.distil" not in kinds_of(plan, "shown")
     assert plan.stages[plan.rows["shown"][0].probe].params["in_context"] == 3
+
+
+def test_vllm_is_no_engine_of_models_that_are_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "has_vllm", lambda: True)
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ["H100"])
+    experiment = service_plan(tmp_path, NOWHERE).experiment
+    assert isinstance(experiment, LanguageExperiment)
+    assert experiment.inference.engine == "torch"
 
 
 def test_terms_of_a_service_are_in_no_key(tmp_path: Path) -> None:

@@ -24,10 +24,12 @@ def chosen_inference(
     """
     stated = experiment.inference
     if stated.engine == "auto":
+        models = [references.of(name).reference for name in references.local]
         gains = (
-            bool(machine.cuda_devices())
+            bool(models)
+            and bool(machine.cuda_devices())
             and has_vllm()
-            and not any(_is_small(references.of(name).reference) for name in references.local)
+            and not any(_is_small(model) for model in models)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH
