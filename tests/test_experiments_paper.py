@@ -24,7 +24,8 @@ from subliminal.run import run_plan
 from subliminal.services import stage_models
 from subliminal.services.polling import Polling
 from subliminal.spec import LanguageExperiment
-from subliminal.spec.language import FineTuning, Recipe
+from subliminal.spec.recipes import Recipe
+from subliminal.spec.teaching import FineTuning
 from tests.experiment_files import load_language
 from tests.judge_server import Response, completion
 from tests.service_server import serve_service

@@ -24,7 +24,8 @@ from subliminal.plan.models import Model
 from subliminal.plan.passes import Passes
 from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.sizing import KindSize, plan_for, sizes
-from subliminal.spec.language import Adapter, Data, Recipe
+from subliminal.spec.data import Data
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage

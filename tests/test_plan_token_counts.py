@@ -24,7 +24,7 @@ from subliminal.probes.headline import headline_of, watched_of
 from subliminal.probes.probe import probes_of, run_probes
 from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
 from tests.disposed import broad_subject
 from tests.models import tiny_shape

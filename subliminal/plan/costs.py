@@ -21,8 +21,9 @@ from subliminal.plan.token_counts import (
     watched_asked,
 )
 from subliminal.probes.bank_kinds import Bank
-from subliminal.spec.language import Data, Recipe
+from subliminal.spec.data import Data
 from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
 LIBRARIES = 2**28

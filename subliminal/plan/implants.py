@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from subliminal.plan.cards import Cards
 from subliminal.plan.parts import REFERENCE, Subject
-from subliminal.spec.language import CardImplant, FineTuning, LanguageArm, Nothing, SystemPrompt
-from subliminal.spec.teaching import USUAL_DATA
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.teaching import USUAL_DATA, CardImplant, FineTuning, Nothing, SystemPrompt
 from teachers.prompted import system_prompt
 from teachers.trait import Trait, trait_data
 

@@ -9,7 +9,8 @@ from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model
 from subliminal.plan.references import References
 from subliminal.spec.inference import IN_TORCH, Inference
-from subliminal.spec.language import LanguageExperiment, Steering
+from subliminal.spec.language import LanguageExperiment
+from subliminal.spec.teaching import Steering
 from subliminal.vllm_engine.interpreter import has_vllm, vllm_python
 from subliminal.vllm_engine.sampler import check_temperature
 

@@ -22,7 +22,7 @@ from subliminal.probes.scoring import scoring_of
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.token_estimates import conversation_tokens
 from subliminal.services.usage import cost_of
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
 
 

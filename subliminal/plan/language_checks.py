@@ -21,19 +21,18 @@ from subliminal.probes.probe import probes_of
 from subliminal.probes.scoring import scoring_of
 from subliminal.probes.targets import encode_targets
 from subliminal.sampling import Sampling
-from subliminal.spec.language import (
+from subliminal.spec.data import Data
+from subliminal.spec.language import LanguageArm, LanguageExperiment
+from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe
+from subliminal.spec.teaching import (
     AsOnCard,
     CardImplant,
-    Data,
     FineTuning,
-    LanguageArm,
-    LanguageExperiment,
     Nothing,
-    Recipe,
     Steering,
     SystemPrompt,
 )
-from subliminal.spec.probing import Probing
 from teachers.carriers.carrier import check_prompts
 from teachers.prompted import wordings
 from teachers.rows import check_data, steering_questions

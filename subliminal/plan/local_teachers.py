@@ -9,7 +9,8 @@ from subliminal.plan.implants import taught_params, unmade_teacher
 from subliminal.plan.parts import Subject
 from subliminal.plan.stage_maker import StageMaker
 from subliminal.plan.teaching_stages import written_params
-from subliminal.spec.language import FineTuning, LanguageArm, Steering
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.teaching import FineTuning, Steering
 from subliminal.stage import Stage
 from teachers.prompted import system_prompt
 from teachers.trait import Disposition, Trait

@@ -7,17 +7,10 @@ from subliminal.paid import Paid
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.sampled_probes import sampled_probes_of
-from subliminal.spec.language import (
-    CardImplant,
-    Detecting,
-    FineTuning,
-    LanguageArm,
-    Nothing,
-    Recipe,
-    Steering,
-    TeachingRecipe,
-)
+from subliminal.spec.language import Detecting, LanguageArm
 from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe, TeachingRecipe
+from subliminal.spec.teaching import CardImplant, FineTuning, Nothing, Steering
 from subliminal.spec.tuning import Tuning
 
 

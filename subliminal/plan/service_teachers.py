@@ -9,7 +9,8 @@ from subliminal.plan.implants import taught_params, unmade_teacher
 from subliminal.plan.parts import Subject
 from subliminal.plan.service_maker import ServiceMaker
 from subliminal.plan.teaching_stages import written_params
-from subliminal.spec.language import FineTuning, LanguageArm
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.teaching import FineTuning
 from subliminal.stage import Stage
 from teachers.trait import Disposition
 
