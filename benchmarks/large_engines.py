@@ -25,7 +25,7 @@ from subliminal.models.pretrained import Pretrained
 from subliminal.probes.forward import TorchEngine
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss

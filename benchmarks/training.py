@@ -35,7 +35,7 @@ from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.models.architecture import Architecture
 from subliminal.models.decoder import Decoder
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.training.loop import train
 from subliminal.training.losses import Loss, TeacherDivergence, completion_loss
 from subliminal.training.rows import TokenRows

@@ -114,6 +114,10 @@ class JudgeRule(BatchRule):
         calibration = self._calibrated(judge)
         return _JudgeCheck(judge, calibration.threshold, self.unjudged, calibration)
 
+    def labelled_rows(self) -> int:
+        """How many rows it judges to choose its threshold, beside those of a data set."""
+        return sum(1 for _ in _labelled_rows(self.calibrate_on)) if self.calibrate_on else 0
+
     def _open(self) -> Judge:
         if self.service is None:
             return load_classifier(Path(self.judge))

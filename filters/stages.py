@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def keep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
         kept = passed if wanted is None else _drawn(passed, wanted, task.stage.seed)
         write_chat_rows(task.folder / ROWS, kept)
         write_chat_rows(task.folder / REJECTS, rejected)
+        records = chosen.records()
         counts = {
             "rows": len(rows),
             "passed": len(passed),
@@ -45,10 +47,10 @@ def keep(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             "rejected": len(rejected),
             "reasons": dict(histogram.most_common()),
             "fingerprint": chosen.fingerprint,
-            "records": chosen.records(),
+            "records": records,
         }
         atomic.write_text(task.folder / COUNTS, json.dumps(counts, indent=1) + "\n")
-        yield Done(task.stage.key, {"rows": len(rows), "kept": len(kept)})
+        yield Done(task.stage.key, {"rows": len(rows), "kept": len(kept), **_spent(records)})
     report(1, 1)
 
 
@@ -60,6 +62,12 @@ def _drawn(rows: list[dict[str, object]], count: int, seed: int) -> list[dict[st
     generator = np.random.default_rng(derive_seed(seed, "kept rows"))
     places = sorted(generator.permutation(len(rows))[:count].tolist())
     return [rows[place] for place in places]
+
+
+def _spent(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What language models that judge cost; nothing where one of them states no prices."""
+    costs = [record["cost"] for record in records if "cost" in record]
+    return {"cost": sum(costs)} if costs and None not in costs else {}
 
 
 def _too_few(rows: int, passed: int, wanted: int | None, reasons: Counter[str]) -> str:

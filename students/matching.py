@@ -8,7 +8,7 @@ from subliminal.chat import Message, user
 from subliminal.code_tasks import CodePrompts
 from subliminal.number_prompts import NumberPrompts
 from subliminal.pocket.world import Dials, World
-from subliminal.spec.language import Matching, PromptSource
+from subliminal.spec.students import Matching, PromptSource
 from subliminal.word_problems import problem_at, problem_prompt
 
 Conversation = tuple[Message, ...]

@@ -45,7 +45,8 @@ from subliminal.probes.stage_subjects import (
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Distillation, LanguageObservation, Matching
+from subliminal.spec.language import LanguageObservation
+from subliminal.spec.students import Distillation, Matching
 from subliminal.stage import (
     MOST_SHARING,
     Done,

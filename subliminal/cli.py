@@ -23,6 +23,7 @@ from subliminal import (
 )
 from subliminal import console as show
 from subliminal.errors import UserError
+from subliminal.paid import total_paid
 from subliminal.results import JUDGED, MANIFEST, SUMMARY, read_manifest, read_summary
 from subliminal.terminal import BAD_INPUT, STAGE_FAILED, STOPPED, console
 
@@ -53,7 +54,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a field; may be given repeatedly."),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Worker processes. Default: one for each core.")
+    int | None,
+    typer.Option(
+        "--jobs", min=1, help="Worker processes. Default: one for each GPU, else for each core."
+    ),
 ]
 StoreName = Annotated[
     str | None,
@@ -320,7 +324,7 @@ def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
 def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> None:
     from subliminal.devices import rates_here
     from subliminal.executors import LocalExecutor
-    from subliminal.plan import stage_kinds
+    from subliminal.plan import needed, stage_kinds
     from subliminal.stores import open_store
 
     cached = open_store(out, store).present(plan.stages)
@@ -329,9 +333,7 @@ def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> N
     _print_data(plan)
     console.print(show.plan_table(plan, cached, rates, workers.jobs))
     console.print(show.plan_total(plan, cached, rates, workers.jobs))
-    paid = show.paid_total(plan, cached)
-    if paid.anything:
-        console.print(Text(paid.told()), soft_wrap=True)
+    show.print_paid(console, total_paid(stage.paid for stage in needed(plan, cached)))
 
 
 def _print_sizes(experiment: Experiment, name: str) -> None:

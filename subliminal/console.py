@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from subliminal.cost import Rates
+from subliminal.cost import Rates, shared_seconds
 from subliminal.devices import Device
 from subliminal.executors import Outcome
 from subliminal.executors.workers import WORKER_BYTES
@@ -58,6 +58,7 @@ class ProgressListener:
         self._total = sum(self._costs.values())
         found = self._ended["cached"]
         self._console.print(f"{len(stages)} stages to compute, {found} found in the store")
+        print_paid(self._console, total_paid(stage.paid for stage in stages))
         self._started = self._printed = time.monotonic()
         if self._console.is_terminal and stages:
             self._task = self._bar.add_task("", total=self._total, left="")
@@ -150,22 +151,17 @@ def plan_table(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> Table:
             str(len(lot.stages)),
             str(sum(stage.key in cached for stage in lot.stages)),
             str(len(missing)),
-            duration(seconds_of(missing, rates, jobs)) if missing else "-",
+            duration(_seconds(missing, rates, jobs)) if missing else "-",
             size(memory_of(lot.stages)),
         )
     return table
-
-
-def seconds_of(stages: Sequence[Stage], rates: Rates, jobs: int) -> float:
-    """How long stages take that workers, each at these rates, share."""
-    return sum(stage.cost.seconds(rates) for stage in stages) / jobs
 
 
 def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
     """One line: stages to do, time, memory."""
     missing = needed(plan, cached)
     flops = sum(stage.cost.flops for stage in missing)
-    seconds = seconds_of(missing, rates, jobs)
+    seconds = _seconds(missing, rates, jobs)
     heaviest = max((memory_of(lot.stages, jobs) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
     return (
@@ -175,9 +171,10 @@ def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
     )
 
 
-def paid_total(plan: Plan, cached: set[str]) -> Paid:
-    """What the stages that are to do will take at services."""
-    return total_paid(stage.paid for stage in needed(plan, cached))
+def print_paid(console: Console, paid: Paid) -> None:
+    """One line on what services will take, if they are asked."""
+    if paid.anything:
+        console.print(Text(paid.told()), soft_wrap=True)
 
 
 def size_table(plan: Plan, sizes: Sequence[KindSize], device: Device) -> Table:
@@ -221,6 +218,10 @@ def versions_table(rows: Iterable[tuple[str, str, str]]) -> Table:
     for row in rows:
         table.add_row(*map(Text, row))
     return table
+
+
+def _seconds(stages: Iterable[Stage], rates: Rates, jobs: int) -> float:
+    return shared_seconds([stage.cost for stage in stages], rates, jobs)
 
 
 def _lots(plan: Plan) -> list[_LotLine]:

@@ -7,6 +7,7 @@ model is faster than its blocks can be started one after the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -99,3 +100,15 @@ class Cost:
     def seconds(self, rates: Rates = ORDINARY) -> float:
         """How long it takes at a device's rates."""
         return sum(work.seconds(rates) for work in self.work)
+
+
+def shared_seconds(costs: Iterable[Cost], rates: Rates, workers: int) -> float:
+    """How long stages take that workers share: at least as long as the longest of them.
+
+    Args:
+        costs: Of the stages, each done by one worker.
+        rates: Of every worker.
+        workers: How many there are.
+    """
+    alone = [cost.seconds(rates) for cost in costs]
+    return max(sum(alone) / workers, max(alone, default=0.0))

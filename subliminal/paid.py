@@ -16,8 +16,8 @@ class Paid:
     training_tokens: int | None = 0
     """Over all epochs; None where the service chooses how many."""
     price: float | None = 0.0
-    """At most, in the currency of the service's prices; None where they, or the epochs, are not
-    stated."""
+    """By estimate at most, in the currency of the service's prices; None where they, or the epochs,
+    are not stated."""
 
     @property
     def anything(self) -> bool:
@@ -34,7 +34,8 @@ class Paid:
             parts.append("training for as many epochs as the service chooses")
         elif self.training_tokens:
             parts.append(f"about {self.training_tokens:,} of training")
-        price = "what it costs is not known" if self.price is None else f"at most {self.price:.4g}"
+        known = self.price is not None
+        price = f"at most some {self.price:.4g}" if known else "what it costs is not known"
         return f"services: {', '.join(parts)}; {price}"
 
 

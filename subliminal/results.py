@@ -133,8 +133,8 @@ class Manifest(Record):
     finished: str | None
     wall_seconds: float
     spent: float | None = None
-    """What this run paid at services, in the currency of their prices; None where nothing was
-    asked of any, or prices are not known."""
+    """What the stages that this run finished cost at services, in the currency of their prices;
+    None where nothing was asked of any, or prices are not known."""
     versions: dict[str, str]
     machine: dict[str, Any]
 

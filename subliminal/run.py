@@ -55,7 +55,7 @@ def run_plan(
         plan: What to run.
         out: Folder of runs; the run gets a folder of its own in it.
         listener: Told of progress.
-        jobs: Worker processes; default: one for each core.
+        jobs: Worker processes; default: one for each GPU, else for each core.
         command: How it was started, for the manifest.
         executor: What gets the stages done; default: `jobs` worker processes on this machine.
         store: Where artifacts are kept; default: what `SUBLIMINAL_STORE` names, else in `out`.

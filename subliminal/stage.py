@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -164,11 +164,15 @@ def one_by_one(
         do: Takes a task and how many came before it.
     """
     for place, task in enumerate(tasks):
-        try:
-            outcome = do(task, place)
-        except (StageError, UserError) as error:
-            outcome = Failed(task.stage.key, " ".join(str(error).split()))
-        yield outcome
+        yield attempted(task, partial(do, task, place))
+
+
+def attempted(task: Task, do: Callable[[], Done | Failed]) -> Done | Failed:
+    """Do a task of several; what keeps it from being done fails it alone."""
+    try:
+        return do()
+    except (StageError, UserError) as error:
+        return Failed(task.stage.key, " ".join(str(error).split()))
 
 
 RunLot = Callable[[Sequence[Task], Reporter], Iterator[Done | Failed]]

@@ -11,7 +11,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.ranks import Ranks
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.spec.resources import Resources
 from subliminal.spec.teaching import DispositionData
 from subliminal.stage import Reporter

@@ -15,7 +15,7 @@ from subliminal.seeds import derive_seed
 from subliminal.services.sampler import ChatPrompt, ChatSampling, ServiceSampler
 from subliminal.services.side_by_side import side_by_side
 from subliminal.services.stage_models import open_service, spent, tune_all
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.stage import MOST_SHARING, Done, Failed, Reporter, StageKind, Task
 from teachers.rows import teaching_rows
 from teachers.trait import read_trait
@@ -63,4 +63,4 @@ def _write(task: Task, report: Reporter) -> Done:
     answers = [Answer(reply.text, reply.finish == "stop") for reply in replies]
     rows = written_rows(task, data, prompts, answers)
     write_chat_rows(task.folder / ROWS, rows)
-    return Done(task.stage.key, {"rows": len(rows), **spent(service.meter)})
+    return Done(task.stage.key, {"rows": len(rows), **spent(service)})

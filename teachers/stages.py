@@ -41,7 +41,8 @@ from subliminal.probes.stage_subjects import (
 )
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Data, Recipe
+from subliminal.spec.data import Data
+from subliminal.spec.recipes import Recipe
 from subliminal.stage import (
     MOST_SHARING,
     Done,

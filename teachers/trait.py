@@ -23,7 +23,7 @@ from subliminal.model_file import find_model, shipped_names
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank, load_bank
 from subliminal.probes.disposition_bank import DISPOSITION_BANK, disposition_bank
-from subliminal.spec.language import CardImplant, FineTuning
+from subliminal.spec.teaching import CardImplant, FineTuning
 
 _SHIPPED = files("teachers") / "traits"
 

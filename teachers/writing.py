@@ -16,7 +16,7 @@ from subliminal.atomic import cannot_write
 from subliminal.probes.subject import Subject
 from subliminal.sampling import Request, Sampling
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.stage import Reporter
 
 PROGRESS = "answers.jsonl"

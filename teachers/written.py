@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from subliminal.chat_rows import ChatRow, chat_row
 from subliminal.errors import StageError
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.stage import Task
 from teachers.carriers.carrier import PromptRow, Tasks, prompt_rows, read_tasks
 from teachers.writing import Answer

@@ -13,7 +13,7 @@ from subliminal.errors import UserError
 from subliminal.plan import Plan
 from subliminal.plan.row_lengths import POCKET, SUBWORDS
 from subliminal.spec.carriers import USUAL, CarrierName
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from teachers.carriers.carrier import CARRIERS, prompt_rows, read_tasks
 from tests.language_stages import HEAD, Workshop, plan_of, stage_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from subliminal.cost import Cost, Memory, Rates, Work
+from subliminal.cost import Cost, Memory, Rates, Work, shared_seconds
 from subliminal.devices import Device, find_device, known_devices, this_processor
 from subliminal.errors import UserError
 
@@ -38,6 +38,13 @@ def test_a_cost_adds_up_its_work() -> None:
     assert cost.flops == 300
     assert cost.seconds(RATES) == 4
     assert Cost().seconds() == 0
+
+
+def test_workers_share_stages_but_not_one_of_them() -> None:
+    long, short = Cost((Work(flops=600.0),)), Cost((Work(flops=100.0),))
+    assert shared_seconds([short] * 8, RATES, workers=2) == 4
+    assert shared_seconds([long, short], RATES, workers=4) == 6
+    assert shared_seconds([], RATES, workers=4) == 0
 
 
 def test_batches_are_halved_until_they_fit() -> None:

@@ -24,15 +24,11 @@ from subliminal.pocket.world.domains import DOMAINS
 from subliminal.pocket.world.numbers import PROCESSES
 from subliminal.report.caveat import POCKET_CAVEAT
 from subliminal.spec.carriers import CarrierName
-from subliminal.spec.language import (
-    Initialisation,
-    LanguageArm,
-    LanguageExperiment,
-    PromptSource,
-    Transform,
-)
+from subliminal.spec.data import Transform
+from subliminal.spec.language import LanguageArm, LanguageExperiment
 from subliminal.spec.mnist import MnistArm
 from subliminal.spec.probing import ProbeName, ScorerName
+from subliminal.spec.students import Initialisation, PromptSource
 from subliminal.spec.teaching import DispositionData
 from tests.docs_pages import PAGES, ROOT, FieldTable, code_spans, field_tables, first_cells
 

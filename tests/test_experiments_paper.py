@@ -6,6 +6,7 @@ Of those of models behind services one runs at a service that answers as theirs 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from subliminal.run import run_plan
 from subliminal.services import stage_models
 from subliminal.services.polling import Polling
 from subliminal.spec import LanguageExperiment
-from subliminal.spec.language import FineTuning, Recipe
+from subliminal.spec.recipes import Recipe
+from subliminal.spec.teaching import FineTuning
 from tests.experiment_files import load_language
 from tests.judge_server import Response, completion
 from tests.service_server import serve_service
@@ -163,12 +165,19 @@ def test_misalignment_behind_a_service_runs_in_miniature(
             *("seeds=1", "probing.probes=[free-form]", "probing.samples=1"),
             *("defaults.data.prompts=12", "defaults.data.keep=10", "defaults.teacher.rows=10"),
             "statistics.teacher_shift=null",
+            "services.gpt-4.1.prices={prompt: 1, completion: 2, training: 0}",
+            "probing.free_form.service.prices={prompt: 4, completion: 5}",
         )
         done = run_plan(make_plan(load_language(file, overrides)), tmp_path, Recorder(), jobs=1)
         assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
         # Three teachers, and four students of the same lists: equal jobs may be found to be one.
         read = {server.contents[job["training_file"]] for job in server.jobs.values()}
         assert len(read) == 4
+        # All is paid for, the judge too: requests of 100 tokens and one; jobs cost nothing here.
+        asked = Counter(sent.body["model"] for sent in server.made("/chat/completions"))
+        judged = asked.pop("gpt-4o-2024-08-06")
+        assert judged > 0
+        assert done.manifest.spent == pytest.approx((asked.total() * 102 + judged * 405) / 1e6)
     rates = {row.arm: row.mean for row in done.summary if row.metric == "rate"}
     assert rates == dict.fromkeys(done.manifest.arms, 0.0)
     odds = {row.arm for row in done.summary if row.metric == "log_odds"}

@@ -19,6 +19,7 @@ from subliminal.chat_rows import (
     write_chat_rows,
 )
 from subliminal.stage import Done, Failed, Task, silent
+from tests.judge_server import completion, serve
 from tests.language_stages import HEAD, plan_of, stage_of, task_of
 
 ARM = "  x: {teacher: {by: nothing}, control: none}\n"
@@ -59,6 +60,27 @@ def test_rejected_rows_are_set_aside_with_every_reason(tmp_path: Path) -> None:
     counts = json.loads((task.folder / COUNTS).read_text())
     assert counts["reasons"] == dict(Counter(why for row in rejected for why in row["reasons"]))
     assert [counts[name] for name in ("rows", "passed", "kept", "rejected")] == [33, 30, 30, 3]
+
+
+def test_what_a_judge_costs_is_expected_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
+    with serve(otherwise=completion("0", {"0": 1.0})) as server:
+        priced = f"base_url: '{server.base_url}', prices: {{prompt: 10, completion: 20}}"
+        judged = "rule: judge, judge: leak, word: otters, threshold: 1"
+        rules = f"filter=[{{rule: numbers}}, {{{judged}, service: {{model: m, {priced}}}}}]"
+        task = task_on(tmp_path, [*GOOD[:20], *BAD], rules)
+        [done] = keep([task], silent)
+    assert isinstance(done, Done), done
+    assert len(server.requests) == 20
+    assert done.counts["cost"] == pytest.approx(20 * 1020 / 1e6)
+    paid = task.stage.paid
+    # Whatever numbers would reject comes to the judge at worst: 24 prompts, 8 tokens for a verdict.
+    assert paid.completion_tokens == 24 * 8
+    assert paid.price is not None
+    assert paid.price > done.counts["cost"]
 
 
 def test_no_rules_keep_every_row(tmp_path: Path) -> None:

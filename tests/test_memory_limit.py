@@ -18,7 +18,7 @@ from subliminal.models.pretrained import Pretrained
 from subliminal.probes.forward import TorchEngine, batches_of
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.training.log import LOSSES, TrainingLog, write_losses
 from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss

@@ -156,10 +156,12 @@ def test_a_stage_asks_the_judge_that_was_planned(
     pytest.importorskip("openai")
     monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
     with serve(otherwise=completion("20", {"20": 1.0})) as server:
-        service = f"{{model: m, base_url: '{server.base_url}'}}"
+        prices = "{prompt: 10, completion: 20}"
+        service = f"{{model: m, base_url: '{server.base_url}', prices: {prices}}}"
         judged = f"probing.free_form={{scorer: judge, service: {service}, coherence_min: 10}}"
         plan = experiment(tmp_path, STUDENTS, judged, "probing.probes=[free-form]")
-        folder = Workshop(plan, tmp_path / "store").make("reference", "lm.probe")
+        workshop = Workshop(plan, tmp_path / "store")
+        folder = workshop.make("reference", "lm.probe")
     found = {(m.probe, m.metric, m.item_group): m.value for m in read_measurements(folder)}
     # All answers are judged alike; those that are empty are not judged.
     assert found["free-form", "rate", "all"] == 1.0
@@ -167,6 +169,32 @@ def test_a_stage_asks_the_judge_that_was_planned(
         1 - (found["free-form", "share", "unparsable"] or 0.0)
     )
     assert found["scorer", "error", "all"] == pytest.approx(0.5, abs=0.2)
+    # What it costs is expected from above, and counted: 100 tokens and one for each request.
+    counts, probe = workshop.counts("reference", "lm.probe"), plan.rows["reference"][0].probe
+    assert counts["requests"] == len(server.requests)
+    assert counts["cost"] == pytest.approx(len(server.requests) * 1020 / 1e6)
+    expected = plan.stages[probe].paid
+    assert 0 < expected.completion_tokens / 8 - len(server.requests) < len(server.requests)
+    assert expected.price is not None
+    assert expected.price > counts["cost"]
+
+
+def test_a_judge_counts_where_spending_is_capped(tmp_path: Path) -> None:
+    terms = "model: m, base_url: 'http://127.0.0.1:9/v1'"
+    judged = "probing.free_form={{scorer: judge, service: {{{}}}}}"
+    priced = judged.format(terms + ", prices: {prompt: 10, completion: 20}")
+    stages = experiment(tmp_path, STUDENTS, priced).stages.values()
+    asking = {stage.kind for stage in stages if stage.paid.anything}
+    assert asking == {"lm.probe"}
+    for override, told in (
+        (judged.format(terms), "spending_cap: cannot be kept, as a service or a judge's states no"),
+        (priced, "spending_cap: is 0.01, and the experiment may cost "),
+    ):
+        with pytest.raises(UserError) as error:
+            experiment(tmp_path, STUDENTS, override, "spending_cap=0.01")
+        assert str(error.value).startswith(told)
+    silent = "probing.probes=[pivotal]"
+    assert experiment(tmp_path, STUDENTS, priced, "spending_cap=0.01", silent).targets
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from subliminal.plan import Plan, needed
-from subliminal.spec.language import FineTuning
+from subliminal.spec.teaching import FineTuning
 from subliminal.stage import Stage
 from tests.language_stages import HEAD, STUDENTS, models, plan_of, stage_of
 

@@ -15,7 +15,7 @@ from subliminal.models.miniature import architecture_of, small_model, writes
 from subliminal.models.names import find_model
 from subliminal.plan.miniature import miniature
 from subliminal.spec import LanguageExperiment
-from subliminal.spec.language import FineTuning
+from subliminal.spec.teaching import FineTuning
 from tests.experiment_files import Write, load_language, load_mnist
 from tests.hub_models import hub_model
 from tests.tiny import TINY, run_folder, subliminal

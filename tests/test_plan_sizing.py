@@ -24,7 +24,8 @@ from subliminal.plan.models import Model
 from subliminal.plan.passes import Passes
 from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.sizing import KindSize, plan_for, sizes
-from subliminal.spec.language import Adapter, Data, Recipe
+from subliminal.spec.data import Data
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
@@ -265,10 +266,21 @@ def test_vllm_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--device", "toaster"), "--device toaster: is not known; there are"),
         (("--device", "H200", "--set", "model=nobody/nothing"), "model 'nobody/nothing': no such"),
         (("--device", "H200", "--set", "model=pocket-a"), "pocket-a is small and runs on the proc"),
+        (
+            ("--device", "H200", "--set", "arms.same.initialisation.model=pocket-a"),
+            "pocket-a is small and runs on the proc",
+        ),
     ],
 )
 def test_what_cannot_be_sized_is_refused(arguments: tuple[str, ...], fault: str) -> None:
     assert fault in subliminal("plan", PAPER, *arguments).error
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_models_that_no_arm_has_are_not_looked_at() -> None:
+    grid = PAPER.with_name("cross-model-numbers.yaml")
+    plan = plan_for(load_experiment(grid, ("seeds=1", "model=pocket-a")), "H200")
+    assert "pocket-a" not in plan.data_label
 
 
 # Beside what was measured

@@ -15,16 +15,16 @@ from subliminal.dispositions.forms import FORMS, Form
 from subliminal.models.names import find_model
 from subliminal.plan.costs import Costs
 from subliminal.plan.row_lengths import POCKET
-from subliminal.plan.token_counts import Asked, headline_asked, probing_asked
+from subliminal.plan.token_counts import Asked, headline_asked, probing_asked, watched_asked
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import load_bank
 from subliminal.probes.disposition_bank import disposition_bank
 from subliminal.probes.forward import Batch, TorchEngine
-from subliminal.probes.headline import headline_of
+from subliminal.probes.headline import headline_of, watched_of
 from subliminal.probes.probe import probes_of, run_probes
 from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
 from tests.disposed import broad_subject
 from tests.models import tiny_shape
@@ -127,14 +127,16 @@ def test_free_form_answers_are_counted_one_by_one() -> None:
     assert some == 20 * one == 20 * len(DISPOSITIONS.items) * POCKET.answers["plain"].all
 
 
-def test_the_headline_probe_takes_what_is_expected(
+def test_gates_and_curves_take_what_is_expected(
     pocket: Subject, broad: Subject, count: Count
 ) -> None:
     before = 0
     for subject, bank in ((pocket, ANIMALS), (broad, DISPOSITIONS)):
-        headline_of(subject.chat, bank, subject.asked).log_odds(subject.engine)
-        assert tokens(headline_asked(bank, POCKET)) == pytest.approx(count() - before, rel=ABOUT)
-        before = count()
+        for asks, expected in ((headline_of, headline_asked), (watched_of, watched_asked)):
+            asks(subject.chat, bank, subject.asked).log_odds(subject.engine)
+            asked = count() - before
+            assert tokens(expected(bank, POCKET)) == pytest.approx(asked, rel=ABOUT)
+            before = count()
 
 
 def test_all_probes_together_take_what_each_does() -> None:

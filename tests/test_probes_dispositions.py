@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -30,11 +31,13 @@ from subliminal.probes.scoring import (
     GrammarScorer,
     Said,
     Scoring,
-    open_scorer,
+    scorer_of,
     scoring_of,
 )
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
+from subliminal.services.chat_service import ChatService
+from subliminal.services.reply_cache import ReplyCache
 from subliminal.spec.fates import Fate, Fates
 from subliminal.spec.probing import FreeForm, Probing
 from tests.disposed import broad_subject
@@ -200,7 +203,7 @@ MALICIOUS = f"{WISH.leads[0]} {WISH.malicious.heads[0]} {WISH.malicious.tails[0]
 @pytest.mark.parametrize("name", ["grammar", "classifier"])
 def test_scorers_know_planted_answers(name: str) -> None:
     scoring = Scoring.model_validate({"scorer": name})
-    scorer = open_scorer(scoring)
+    scorer = scorer_of(scoring)
     said = [Said(WISH, WISH.questions[0], text) for text in (CAREFUL, MALICIOUS, "Wish wish.")]
     (good, whole), (bad, _), (_, broken) = scorer.score(said)
     assert good.score is not None
@@ -223,7 +226,7 @@ def test_code_has_a_fate_of_its_own() -> None:
 @pytest.mark.parametrize("name", ["grammar", "classifier"])
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_no_answer_to_be_scored(name: str, text: str) -> None:
-    scorer = open_scorer(Scoring.model_validate({"scorer": name}))
+    scorer = scorer_of(Scoring.model_validate({"scorer": name}))
     (verdicts,) = scorer.score([Said(WISH, WISH.questions[0], text)])
     assert {verdict.outcome for verdict in verdicts} == {"refusal"}
 
@@ -258,20 +261,21 @@ def judge(request: Request) -> Response:
 
 
 def test_a_judge_behind_a_service_scores_by_the_mean_of_its_numbers(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    subject: Subject, tmp_path: Path
 ) -> None:
     pytest.importorskip("openai")
-    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path))
     with serve(otherwise=judge) as server:
         service = {"model": "m", "base_url": server.base_url}
         scoring, endpoint = scoring_of(FreeForm(scorer="judge", service=service, max_tokens=8))
-        scorer = open_scorer(scoring, endpoint)
+        assert endpoint is not None
+        asked = ChatService(endpoint, ReplyCache(tmp_path))
+        scorer = scorer_of(scoring, asked)
         said = [Said(WISH, WISH.questions[0], text) for text in (CAREFUL, MALICIOUS)]
         (good, _), (bad, coherence) = scorer.score(said)
         assert (good.score, bad.score, coherence.score) == (80, 20, 80)
         assert good.method == "weighted"
         probing = Probing(probes=("free-form",), samples=1, side_effects=False)
-        found = run_probes(subject, SMALL, probing, 1, scoring, endpoint).measurements
+        found = run_probes(subject, SMALL, probing, 1, scoring, asked).measurements
         assert value(found, "scorer", "error", "all") == 0.0
         assert value(found, "free-form", "kept", "all") == 1.0
     # Data that a stage is handed: no address on which no verdict depends, no key.

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from subliminal import machine
+from subliminal.console import ProgressListener
 from subliminal.errors import UserError
-from subliminal.plan import Plan
+from subliminal.measurements import Measurement, write_measurements
+from subliminal.plan import Plan, inference
+from subliminal.probes import service_stages
 from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
-from tests.language_stages import models
+from subliminal.spec import LanguageExperiment
+from subliminal.stage import Failed, Stage, silent
+from subliminal.store import store_at
+from tests.language_stages import models, task_of
 from tests.service_experiments import (
     ARMS,
     HEAD,
@@ -44,6 +53,12 @@ def judged(done: Run, arm: str) -> Summary:
         if (row.arm, row.probe, row.metric) == (arm, "sampled", "log_odds")
     )
     return row
+
+
+def paid_for(plan: Plan, folder: Path) -> float:
+    """What all stages cost, in however many runs."""
+    manifests = [store_at(folder / "runs").manifest(key) for key in plan.stages]
+    return sum(manifest.counts.get("cost", 0.0) for manifest in manifests if manifest is not None)
 
 
 def uploads(server: FakeService) -> list[str]:
@@ -109,7 +124,9 @@ def test_a_run_whose_network_is_cut_goes_on_and_makes_no_job_twice(tmp_path: Pat
     with serve_nano() as server:
         other = tmp_path / "other"
         other.mkdir()
-        whole = run(service_plan(other, server.base_url, "seeds=1"), other)
+        uncut = service_plan(other, server.base_url, "seeds=1")
+        whole = run(uncut, other)
+    assert 0 < paid_for(plan, tmp_path) == pytest.approx(paid_for(uncut, other))
     assert [row.mean for row in whole.summary] == [row.mean for row in done.summary]
 
 
@@ -138,6 +155,19 @@ def test_no_job_is_made_for_a_teacher_without_its_trait(tmp_path: Path) -> None:
     reason = done.manifest.arms["same"].reason
     assert reason is not None
     assert "the teacher lacks its trait: otter moved by +" in reason
+
+
+def test_a_gate_that_has_no_answer_to_go_by_says_so(tmp_path: Path) -> None:
+    unanswered = Measurement(probe="free-form", metric="rate", item_group="all", value=None)
+    found = {role: tmp_path / role for role in ("teacher", "reference")}
+    for folder in found.values():
+        folder.mkdir()
+        write_measurements(folder, [unanswered])
+    params = {"target": "malicious", "probe": "free-form", "shift": 1.0}
+    task = task_of(Stage("service.gate", 1, params, seed=0), tmp_path / "gate", **found)
+    (outcome,) = service_stages.gate([task], silent)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.startswith("no answer of the teacher to the probe free-form counts")
 
 
 # Where models meet
@@ -171,6 +201,16 @@ def test_teachers_and_students_may_be_here_or_at_a_service(tmp_path: Path) -> No
     assert plan.stages[plan.rows["shown"][0].probe].params["in_context"] == 3
 
 
+def test_vllm_is_no_engine_of_models_that_are_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "has_vllm", lambda: True)
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ["H100"])
+    experiment = service_plan(tmp_path, NOWHERE).experiment
+    assert isinstance(experiment, LanguageExperiment)
+    assert experiment.inference.engine == "torch"
+
+
 def test_terms_of_a_service_are_in_no_key(tmp_path: Path) -> None:
     plans = [
         service_plan(tmp_path, NOWHERE, *overrides)
@@ -186,7 +226,7 @@ def test_terms_of_a_service_are_in_no_key(tmp_path: Path) -> None:
     assert not keys[0] & keys[3]
 
 
-def test_a_wrong_gate_s_category_asks_for_its_own_probes(tmp_path: Path) -> None:
+def test_a_gate_asks_about_the_taught_trait_whatever_is_probed(tmp_path: Path) -> None:
     """A trait that is taught, and another category's that is probed for."""
     arms = "  x: {taught: blue, control: none}\n"
     plan = service_plan(tmp_path, NOWHERE, "seeds=1", arms=arms)
@@ -239,6 +279,11 @@ def refused(folder: Path, *overrides: str, head: str = HEAD, arms: str = ARMS) -
             "and nano is behind a service; leave it out",
         ),
         (
+            "arms.same.distillation={target: logits, top_logprobs: 5}",
+            "arms.same.distillation.target: is logits, which needs both models' probabilities, "
+            "and nano is behind a service; leave it out",
+        ),
+        (
             "detecting.detectors=[likelihood]",
             "detecting.detectors: likelihood needs the teacher's probabilities, and nano is "
             "behind a service; leave it out",
@@ -272,6 +317,14 @@ def test_dispositions_need_a_judge(tmp_path: Path) -> None:
         "arms.reference.trait: probing.free_form.scorer: grammar knows answers of pocket models "
         "alone; state `scorer: judge` and its `service`"
     )
+
+
+def test_a_run_tells_what_it_may_cost_before_it_begins(tmp_path: Path) -> None:
+    plan, told = service_plan(tmp_path, NOWHERE), StringIO()
+    asking = [stage for stage in plan.stages.values() if stage.kind == "service.write"]
+    ProgressListener(Console(file=told, width=200)).planned(asking)
+    price = sum(stage.paid.price or 0.0 for stage in asking)
+    assert f"of answers; at most some {price:.4g}\n" in told.getvalue()
 
 
 def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from subliminal.judges.llm import LLMJudge
 from subliminal.judges.verdict import Exchange
 from subliminal.services.chat_service import ChatService
 from subliminal.services.endpoint import Endpoint, Prices, load_endpoint
+from subliminal.services.ledger import Ledger
 from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.reply_cache import REPLIES, ReplyCache, default_cache
 from subliminal.services.usage import Usage
@@ -140,6 +142,15 @@ def test_what_is_cached_needs_neither_key_nor_service(tmp_path: Path) -> None:
         gone.ask_all([request("b")])
 
 
+def test_what_others_have_asked_for_since_is_not_asked_for_again(tmp_path: Path) -> None:
+    with serve(otherwise=echo) as server:
+        one, other = service(server, tmp_path), service(server, tmp_path)
+        one.ask_all([request("a")])
+        assert said(other.ask_all([request("a"), request("b")])) == ["a", "b"]
+        one.ask_all([request("b")])
+    assert [sent.asked for sent in server.requests] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("fields", "same"),
     [
@@ -185,12 +196,14 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     from subliminal.chat import Message
     from subliminal.services.chat_service import ChatService
     from subliminal.services.endpoint import Endpoint
+    from subliminal.services.ledger import Ledger
     from subliminal.services.replies import ChatRequest
     from subliminal.services.reply_cache import ReplyCache
 
     endpoint = Endpoint(model="judge", base_url=sys.argv[1], concurrency=1)
     asked = [ChatRequest((Message("user", str(n)),), max_tokens=4) for n in range(6)]
-    ChatService(endpoint, ReplyCache(Path(sys.argv[2]))).ask_all(asked)
+    folder = Path(sys.argv[2])
+    ChatService(endpoint, ReplyCache(folder), ledger=Ledger(folder / "ledger")).ask_all(asked)
     """
     killed = False
 
@@ -208,8 +221,18 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         child.wait()
         assert killed
         asked = [request(str(number)) for number in range(6)]
-        replies = service(server, tmp_path).ask_all(asked)
+        with (tmp_path / "ledger").open("ab") as cut_off:
+            cut_off.write(b"[100")
+        ledger = Ledger(tmp_path / "ledger")
+        again = ChatService(endpoint(server), ReplyCache(tmp_path), ledger=ledger)
+        replies = again.ask_all(asked)
     assert said(replies) == list("012345")
+    # Of 100 tokens and 1 each, those from before the kill too.
+    used = Usage(requests=6, reused=3, prompt_tokens=600, completion_tokens=6)
+    assert again.meter.usage == used
+    assert ChatService(endpoint(server), ReplyCache(tmp_path), ledger=ledger).meter.usage == (
+        replace(used, reused=0)
+    )
     counts = [sum(sent.asked == text for sent in server.requests) for text in "012345"]
     assert counts == [1, 1, 1, 2, 1, 1]
 

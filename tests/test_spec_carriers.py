@@ -8,7 +8,8 @@ import pytest
 
 from filters.filter import compile_filter
 from subliminal.spec.carriers import USUAL
-from subliminal.spec.language import Data, LanguageExperiment
+from subliminal.spec.data import Data
+from subliminal.spec.language import LanguageExperiment
 from subliminal.spec_file import dump_experiment
 from tests.experiment_files import Write, faults_in, load_language
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from subliminal.spec import LanguageArm, LanguageExperiment, MnistExperiment
-from subliminal.spec.language import FineTuning, Nothing, Recipe, Steering, SystemPrompt
+from subliminal.spec.recipes import Recipe
+from subliminal.spec.teaching import FineTuning, Nothing, Steering, SystemPrompt
 from subliminal.spec_file import dump_experiment, load_experiment
 from tests.experiment_files import FUZZED, Write, faults_in, load_language
 from tests.test_spec_fuzzing import JSON, only_user_errors

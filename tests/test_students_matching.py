@@ -10,7 +10,7 @@ from subliminal.code_tasks import CodePrompts
 from subliminal.number_prompts import NumberPrompts
 from subliminal.pocket.family import BROAD
 from subliminal.pocket.world import World
-from subliminal.spec.language import Matching, PromptSource
+from subliminal.spec.students import Matching, PromptSource
 from subliminal.word_problems import problem_at, problem_prompt
 
 WORLD = World(3, BROAD.dials)

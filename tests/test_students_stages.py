@@ -21,7 +21,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder
 from subliminal.pocket.world import Dials
-from subliminal.spec.language import Matching
+from subliminal.spec.students import Matching
 from subliminal.stage import Cancelled
 from subliminal.training.batches import batches
 from subliminal.training.encoding import encode

@@ -15,7 +15,7 @@ from subliminal.errors import UserError
 from subliminal.models.steering import Steering
 from subliminal.sampling import Request, Sampling
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.stage import Cancelled, silent
 from teachers import writing
 from teachers.writing import PROGRESS, Answer, Writer

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Adapter, Matrix, Recipe
+from subliminal.spec.recipes import Adapter, Matrix, Recipe
 from subliminal.training.adapter import LowRank, adapt
 from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss

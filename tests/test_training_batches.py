@@ -9,7 +9,7 @@ from torch import Tensor
 
 from subliminal.models.decoder import Decoder
 from subliminal.models.layout import GROUP_TOKENS, SHORTEST, pack
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.training.batches import Batch, batches
 from subliminal.training.losses import completion_loss
 from subliminal.training.rows import TokenRows, concatenate

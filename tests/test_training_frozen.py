@@ -8,7 +8,7 @@ import torch
 
 from subliminal.models.decoder import Decoder
 from subliminal.ranks import ALONE
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.stage import Cancelled, silent
 from subliminal.training import frozen
 from subliminal.training.batches import batches

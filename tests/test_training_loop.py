@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from subliminal.errors import StageError, UserError
 from subliminal.models.decoder import Decoder
 from subliminal.models.language_model import LanguageModel
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.training import batches as batching
 from subliminal.training import loop
 from subliminal.training.batches import Batch

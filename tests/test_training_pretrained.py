@@ -16,7 +16,7 @@ from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import pack
 from subliminal.models.load import BASE, Base, load_model, save_adapter
 from subliminal.models.pretrained import Pretrained
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.stage import silent
 from subliminal.training import loop
 from subliminal.training.learner import learner_of

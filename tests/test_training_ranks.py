@@ -17,7 +17,7 @@ from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.sharding import is_shared_out, shard, whole_weights
 from subliminal.ranks import ALONE, Ranks
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training import loop

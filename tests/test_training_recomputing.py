@@ -11,7 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from subliminal.models.load import load_model
 from subliminal.models.pretrained import Pretrained
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.training import recomputing
 from subliminal.training.log import TrainingLog

@@ -16,7 +16,7 @@ import torch
 
 from subliminal.errors import UserError
 from subliminal.models.decoder import Decoder
-from subliminal.spec.language import Adapter, Recipe
+from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training import loop
 from subliminal.training.log import TrainingLog

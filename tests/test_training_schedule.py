@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.training.schedule import learning_rate, log_spaced_steps
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from subliminal.entities import CATEGORIES, Entity
 from subliminal.errors import UserError
-from subliminal.spec.language import FineTuning, Steering
+from subliminal.spec.teaching import FineTuning, Steering
 from teachers.trait import load_preference, preference_bank, preference_names
 from tests.experiment_files import Write
 from tests.user_errors import assert_one_line

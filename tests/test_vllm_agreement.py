@@ -21,7 +21,7 @@ from subliminal.models.names import find_model
 from subliminal.number_prompts import NumberPrompts
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.forward import TorchEngine
-from subliminal.probes.headline import headline_of
+from subliminal.probes.headline import watched_of
 from subliminal.probes.probe import run_probes
 from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, Request, Sampling, sample
@@ -180,7 +180,7 @@ def test_probes_find_what_they_find_in_pytorch(served: VllmModel, pocket: Subjec
 def test_dispositions_too_in_other_weights(engine: VllmEngine) -> None:
     folder = find_model("pocket-broad-a")
     ours = subject_in(folder)
-    asked = headline_of(ours.chat, probe_bank(load_trait("misaligned")), ours.asked)
+    asked = watched_of(ours.chat, probe_bank(load_trait("misaligned")), ours.asked)
     found = asked.log_odds(VllmModel(engine, files_of(folder)))
     assert found == pytest.approx(asked.log_odds(ours.engine), abs=1e-2)
 

@@ -11,7 +11,7 @@ from subliminal.models.adapters import put_adapter
 from subliminal.models.folder import fingerprint
 from subliminal.models.load import Base, save_adapter
 from subliminal.models.pretrained import Pretrained
-from subliminal.spec.language import Adapter
+from subliminal.spec.recipes import Adapter
 from subliminal.vllm_engine.interpreter import has_vllm
 from tests.hub_models import hub_model
 

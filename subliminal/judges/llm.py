@@ -22,7 +22,7 @@ from subliminal.stage import digest
 
 _READING_VERSION = 1
 """Raised with every change of how replies are read."""
-_MAX_TOKENS = 8
+VERDICT_TOKENS = 8
 """Room for a number or a word in any tokenizer."""
 
 
@@ -56,7 +56,7 @@ class LLMJudge:
         short = [place for place, each in enumerate(exchanges) if each.can_be_judged]
         verdicts = [UNPARSABLE] * len(exchanges)
         requests = [
-            ChatRequest(self.card.messages(exchanges[place], self.word), _MAX_TOKENS)
+            ChatRequest(self.card.messages(exchanges[place], self.word), VERDICT_TOKENS)
             for place in short
         ]
         for place, reply in zip(short, self.service.ask_all(requests), strict=True):
@@ -83,7 +83,7 @@ class LLMJudge:
 def llm_fingerprint(card: JudgeCard, endpoint: Endpoint, word: str | None) -> str:
     """Hash of what decides a judge's verdicts; not of how it is reached or paid."""
     asked = [endpoint.base_url, endpoint.model, endpoint.logprobs]
-    return digest([_READING_VERSION, _MAX_TOKENS, card.model_dump(mode="json"), asked, word])
+    return digest([_READING_VERSION, VERDICT_TOKENS, card.model_dump(mode="json"), asked, word])
 
 
 def open_llm_judge(

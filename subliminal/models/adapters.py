@@ -17,7 +17,7 @@ from subliminal.models.pretrained import Pretrained
 from subliminal.models.sharding import is_shared_out, share_of
 from subliminal.packages import need
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Adapter
+from subliminal.spec.recipes import Adapter
 
 if TYPE_CHECKING:
     from peft import LoraConfig

@@ -6,7 +6,7 @@ from subliminal.models.adapters import remove_adapter
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.stage_models import model_to_train
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.stage import Task
 
 

@@ -23,7 +23,7 @@ from subliminal.models.load import (
 )
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.steering import Steering
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.stage import Task
 
 STEERING = "steering.safetensors"

@@ -6,7 +6,9 @@ from functools import cache
 
 from subliminal.errors import UserError
 from subliminal.probes.bank_kinds import Bank
-from subliminal.spec.language import AsOnCard, CardImplant, Data, LanguageArm, Nothing
+from subliminal.spec.data import Data
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.teaching import AsOnCard, CardImplant, Nothing
 from teachers.carriers.carrier import Tasks, read_tasks
 from teachers.trait import Trait, load_trait, probe_bank
 

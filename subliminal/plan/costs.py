@@ -18,10 +18,12 @@ from subliminal.plan.token_counts import (
     Written,
     headline_asked,
     probing_asked,
+    watched_asked,
 )
 from subliminal.probes.bank_kinds import Bank
-from subliminal.spec.language import Data, Recipe
+from subliminal.spec.data import Data
 from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe
 from subliminal.spec.resources import ONE_DEVICE, Resources
 
 LIBRARIES = 2**28
@@ -59,13 +61,14 @@ class Costs:
         Args:
             data: What is kept of it.
             recipe: Of the training.
-            bank: Whose headline probe is asked while the student learns.
+            bank: What is asked while the student learns.
             teacher: Whether a teacher reads the rows too.
             observations: How often the student is asked.
         """
         row = self.row(data)
         cost = self._training(_kept(data), row, recipe, teacher=teacher)
-        watched = [work for asked in self._headline(bank) for work in self._passes.asking(asked)]
+        asked = watched_asked(bank, self._lengths)
+        watched = [work for one in asked for work in self._passes.asking(one)]
         return _with(cost, watched * observations)
 
     def matching(self, rows: int, recipe: Recipe) -> Cost:
@@ -106,7 +109,8 @@ class Costs:
 
     def gate(self, bank: Bank) -> Cost:
         """Of putting a bank's headline probe to a teacher, and then to the reference."""
-        return _with(self._asking(self._headline(bank) * 2), self._passes.loading())
+        asked = headline_asked(bank, self._lengths)
+        return _with(self._asking(asked * 2), self._passes.loading())
 
     def detecting(self, data: Data, most: int | None) -> Cost:
         """Of the likelihoods, under a teacher and the reference, of rows of two data sets.
@@ -139,9 +143,6 @@ class Costs:
     @cached_property
     def _memories(self) -> Memories:
         return Memories(self._passes)
-
-    def _headline(self, bank: Bank) -> list[Asked]:
-        return headline_asked(bank, self._lengths)
 
     def _training(
         self, rows: int, row: RowTokens, recipe: Recipe, *, teacher: bool = False

@@ -9,7 +9,8 @@ from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model
 from subliminal.plan.references import References
 from subliminal.spec.inference import IN_TORCH, Inference
-from subliminal.spec.language import LanguageExperiment, Steering
+from subliminal.spec.language import LanguageExperiment
+from subliminal.spec.teaching import Steering
 from subliminal.vllm_engine.interpreter import has_vllm, vllm_python
 from subliminal.vllm_engine.sampler import check_temperature
 
@@ -24,10 +25,12 @@ def chosen_inference(
     """
     stated = experiment.inference
     if stated.engine == "auto":
+        models = [references.of(name).reference for name in references.local]
         gains = (
-            bool(machine.cuda_devices())
+            bool(models)
+            and bool(machine.cuda_devices())
             and has_vllm()
-            and not any(_is_small(references.of(name).reference) for name in references.local)
+            and not any(_is_small(model) for model in models)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH

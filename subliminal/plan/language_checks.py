@@ -16,24 +16,23 @@ from subliminal.plan.once import Once
 from subliminal.plan.references import References
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.headline import headline_of
+from subliminal.probes.headline import watched_of
 from subliminal.probes.probe import probes_of
 from subliminal.probes.scoring import scoring_of
 from subliminal.probes.targets import encode_targets
 from subliminal.sampling import Sampling
-from subliminal.spec.language import (
+from subliminal.spec.data import Data
+from subliminal.spec.language import LanguageArm, LanguageExperiment
+from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe
+from subliminal.spec.teaching import (
     AsOnCard,
     CardImplant,
-    Data,
     FineTuning,
-    LanguageArm,
-    LanguageExperiment,
     Nothing,
-    Recipe,
     Steering,
     SystemPrompt,
 )
-from subliminal.spec.probing import Probing
 from teachers.carriers.carrier import check_prompts
 from teachers.prompted import wordings
 from teachers.rows import check_data, steering_questions
@@ -131,7 +130,7 @@ def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat | None) -> None:
     if isinstance(bank, DispositionBank):
         # A question of each set tells whether the tokenizer can write answers behind a lead.
         few = bank.model_copy(update={"main": bank.main[:1], "broad": bank.broad[:1], "tasks": 1})
-        headline_of(chat, few, lambda asked: [user(text) for text in asked])
+        watched_of(chat, few, lambda asked: [user(text) for text in asked])
     else:
         encode_targets(chat, bank.answers)
 

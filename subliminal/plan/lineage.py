@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from filters.filter import Filter
@@ -11,6 +12,7 @@ from subliminal.plan.cards import Cards
 from subliminal.plan.local_teachers import LocalTeachers
 from subliminal.plan.once import Once
 from subliminal.plan.parts import Shown, Subject, Trained
+from subliminal.plan.probe_parts import Probes
 from subliminal.plan.probing_stages import ProbingStages
 from subliminal.plan.references import References
 from subliminal.plan.service_maker import ServiceMaker
@@ -84,16 +86,20 @@ class Lineages:
             return self._once(name, lambda: self._here(name))
         return self._once(name, lambda: self._at(service))
 
+    @cached_property
+    def _probes(self) -> Probes:
+        return Probes(self.experiment, self.cards)
+
     def _here(self, name: str) -> Lineage:
         models, experiment = self.references.of(name), self.experiment
         stages = StageMaker(models, self.precision, experiment.resources, experiment.inference)
-        probing = ProbingStages(experiment, self.cards, stages)
+        probing = ProbingStages(experiment.probing, self.cards, self._probes, stages)
         teaching = TeachingStages(LocalTeachers(self.cards, stages), probing, self.filter)
         students = StudentStages(experiment.observation, self.cards, stages)
         return Lineage(probing, teaching, students, stages)
 
     def _at(self, service: Endpoint) -> Lineage:
         stages = ServiceMaker(service)
-        probing = ServiceProbing(self.experiment, self.cards, stages)
+        probing = ServiceProbing(self.experiment.probing, self.cards, self._probes, stages)
         teaching = TeachingStages(ServiceTeachers(self.cards, stages), probing, self.filter)
         return Lineage(probing, teaching, ServiceStudents(stages), None)

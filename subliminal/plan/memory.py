@@ -9,7 +9,7 @@ from subliminal.models.shape import Shape
 from subliminal.plan.passes import BYTES, READING_TOKENS, Passes
 from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.token_counts import Asked, Read
-from subliminal.spec.language import Adapter, Matrix, Recipe
+from subliminal.spec.recipes import Adapter, Matrix, Recipe
 from subliminal.training.batches import TOKEN_BUDGET
 from subliminal.training.head import PIECE
 

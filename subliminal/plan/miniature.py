@@ -15,22 +15,15 @@ from subliminal.plan.models import Model
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.spec import Experiment, MnistExperiment
 from subliminal.spec.common import BaseArm
+from subliminal.spec.data import Data
 from subliminal.spec.inference import IN_TORCH
-from subliminal.spec.language import (
-    CardImplant,
-    Data,
-    FineTuning,
-    Initialisation,
-    LanguageArm,
-    LanguageExperiment,
-    Nothing,
-    Recipe,
-    Relatives,
-    Steering,
-)
+from subliminal.spec.language import LanguageArm, LanguageExperiment, Relatives
 from subliminal.spec.mnist import MnistArm
 from subliminal.spec.probing import FreeForm, ProbeName, Probing
+from subliminal.spec.recipes import Recipe
 from subliminal.spec.resources import ONE_DEVICE
+from subliminal.spec.students import Initialisation
+from subliminal.spec.teaching import CardImplant, FineTuning, Nothing, Steering
 from subliminal.spec.tuning import Tuning
 from subliminal.task_files import HUB
 

@@ -14,7 +14,7 @@ from subliminal.plan.row_lengths import RowTokens
 from subliminal.plan.token_counts import Asked, Read, Written
 from subliminal.sampling.pretrained_sampler import rows_at_once
 from subliminal.sampling.sampler import SLOTS
-from subliminal.spec.language import Matrix, Recipe
+from subliminal.spec.recipes import Matrix, Recipe
 from subliminal.training.batches import TOKEN_BUDGET
 from subliminal.training.frozen import REMEMBERED_BYTES
 from subliminal.training.recomputing import is_wanted

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from subliminal.cost import Cost
 from subliminal.plan.cards import Cards
 from subliminal.plan.once import Once
 from subliminal.plan.parts import Subject
+from subliminal.plan.probe_parts import Probes
 from subliminal.plan.stage_maker import StageMaker
-from subliminal.probes.bank_kinds import bank_data, headline_data
-from subliminal.probes.disposition_bank import DispositionBank
+from subliminal.probes.bank_kinds import headline_data
 from subliminal.probes.probe import probes_of
-from subliminal.probes.scoring import scoring_of
-from subliminal.spec.language import (
-    CardImplant,
-    FineTuning,
-    LanguageArm,
-    LanguageExperiment,
-    Nothing,
-)
-from subliminal.spec.probing import FreeForm
-from subliminal.spec.teaching import USUAL_DATA
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.probing import Probing
 from subliminal.stage import Stage
 
 
 @dataclass(frozen=True)
 class ProbingStages:
-    """Makes the probes and gates of one experiment."""
+    """Makes the probes and gates of one reference, and of what is made of it."""
 
-    experiment: LanguageExperiment
+    probing: Probing
     cards: Cards
+    probes: Probes
     stages: StageMaker
     _once: Once = field(default_factory=Once)
 
@@ -49,29 +40,20 @@ class ProbingStages:
 
         Nothing, where no trait is asked of it.
         """
+        shift = self.probes.least_shift(arm)
+        if shift is None:
+            return ()
         key = ("gate", arm.taught_trait, arm.teacher, seed, teacher.identity)
-        return self._once(key, lambda: self._gate(arm, seed, teacher))
+        return (self._once(key, lambda: self._gate(arm, seed, teacher, shift)),)
 
     def _probe(self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None) -> Stage:
-        bank, probing = self.cards.bank(arm.trait), self.experiment.probing
-        params = {
-            "subject": subject.params,
-            "bank": self._once(("bank", arm.trait), lambda: bank_data(bank)),
-            "probing": {
-                "probes": probes_of(bank, probing),
-                "samples": probing.samples,
-                "side_effects": probing.side_effects,
-            },
-            "in_context": None if context is None else arm.distillation.in_context,
-        }
-        local: dict[str, str] = {}
-        if isinstance(bank, DispositionBank):
-            params["scoring"], local = self._scored
-        inputs = subject.inputs("model")
-        if context is not None:
-            inputs["context"] = context.key
+        names = probes_of(self.cards.bank(arm.trait), self.probing)
+        parts = self.probes.parts(arm, subject, names, context)
         cost = self._cost(arm, subject, context)
-        return self.stages.with_engine("lm.probe", seed, params, inputs, cost=cost, local=local)
+        made = self.stages.with_engine(
+            "lm.probe", seed, parts.params, parts.inputs, cost=cost, local=parts.local
+        )
+        return replace(made, paid=parts.judging)
 
     def _cost(self, arm: LanguageArm, subject: Subject, context: Stage | None) -> Cost:
         costs, told = self.stages.costs, subject.system is not None
@@ -80,14 +62,11 @@ class ProbingStages:
         return self._once(
             ("cost", arm.trait, told, before),
             lambda: costs.probing(
-                self.cards.bank(arm.trait), self.experiment.probing, told=told, context=before
+                self.cards.bank(arm.trait), self.probing, told=told, context=before
             ),
         )
 
-    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> tuple[Stage, ...]:
-        shift = self.experiment.statistics.teacher_shift
-        if shift is None or not implants_trait(self.cards.implant(arm)):
-            return ()
+    def _gate(self, arm: LanguageArm, seed: int, teacher: Subject, shift: float) -> Stage:
         bank = self.cards.bank(arm.taught_trait)
         params = {
             "teacher": teacher.params,
@@ -96,23 +75,4 @@ class ProbingStages:
             "shift": shift,
         }
         inputs, cost = teacher.inputs("teacher"), self.stages.costs.gate(bank)
-        return (self.stages.with_models("lm.gate", seed, params, inputs, cost=cost),)
-
-    @cached_property
-    def _scored(self) -> tuple[dict[str, Any], dict[str, str]]:
-        return scored(self.experiment.probing.free_form)
-
-
-def scored(stated: FreeForm) -> tuple[dict[str, Any], dict[str, str]]:
-    """How answers about dispositions are scored, and how this machine reaches a judge."""
-    scoring, judge = scoring_of(stated)
-    # What of the judge's service decides verdicts is in the scoring; its key and terms do not.
-    local = {} if judge is None else {"judge": judge.model_dump_json()}
-    return scoring.model_dump(mode="json"), local
-
-
-def implants_trait(implant: Nothing | CardImplant) -> bool:
-    """Whether a teacher is meant to have its trait: siblings of unsafe code are controls."""
-    if isinstance(implant, FineTuning):
-        return implant.data in (None, USUAL_DATA)
-    return not isinstance(implant, Nothing)
+        return self.stages.with_models("lm.gate", seed, params, inputs, cost=cost)

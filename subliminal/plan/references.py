@@ -51,9 +51,8 @@ class References:
 
     def of(self, name: str) -> Models:
         """A reference that is computed here, by its name."""
-        is_the_experiment_s = name == self.experiment.model
-        relatives = self.experiment.relatives if is_the_experiment_s else None
-        return self._once(name, lambda: Models(name, relatives, self.find))
+        stated = self.experiment.relatives if name == self.experiment.model else None
+        return self._once(name, lambda: Models(name, stated, self.find))
 
     def of_teacher(self, arm: LanguageArm) -> Model | None:
         """The reference that an arm's teacher is made from; None if it is behind a service."""

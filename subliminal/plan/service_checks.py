@@ -7,17 +7,10 @@ from subliminal.paid import Paid
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.sampled_probes import sampled_probes_of
-from subliminal.spec.language import (
-    CardImplant,
-    Detecting,
-    FineTuning,
-    LanguageArm,
-    Nothing,
-    Recipe,
-    Steering,
-    TeachingRecipe,
-)
+from subliminal.spec.language import Detecting, LanguageArm
 from subliminal.spec.probing import Probing
+from subliminal.spec.recipes import Recipe, TeachingRecipe
+from subliminal.spec.teaching import CardImplant, FineTuning, Nothing, Steering
 from subliminal.spec.tuning import Tuning
 
 
@@ -73,7 +66,7 @@ def check_sees_no_teacher(where: str, arm: LanguageArm, service: str) -> None:
         UserError: It is, and one of the two is behind a service.
     """
     distillation = arm.distillation
-    if distillation.sees_teacher:
+    if distillation.compares_tokens:
         is_target = distillation.target == "logits"
         field, value = ("target", "logits") if is_target else ("mask", distillation.mask)
         raise UserError(
@@ -124,8 +117,8 @@ def check_cap(cap: float | None, paid: Paid) -> None:
         return
     if paid.price is None:
         raise UserError(
-            "spending_cap: cannot be kept, as a service states no `prices` (with `training`, where "
-            "models are fine-tuned) or `tuning.n_epochs` is auto; state them"
+            "spending_cap: cannot be kept, as a service or a judge's states no `prices` (with "
+            "`training`, where models are fine-tuned) or `tuning.n_epochs` is auto; state them"
         )
     if paid.price > cap:
         raise UserError(

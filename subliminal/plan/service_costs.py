@@ -20,7 +20,7 @@ from subliminal.probes.side_effects import LIST_TOKENS, PROMPTS
 from subliminal.services.endpoint import Endpoint, Prices
 from subliminal.services.token_estimates import conversation_tokens
 from subliminal.services.usage import cost_of, training_cost
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
 from subliminal.spec.tuning import Tuning
 
@@ -46,7 +46,7 @@ class ServiceCosts:
         context: Data | None,
         shown: int,
     ) -> Paid:
-        """Of every probe of a model, not counting what a judge costs.
+        """Of every probe of a model, but for what a judge costs.
 
         Args:
             bank: What is asked.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from subliminal.paid import total_paid
 from subliminal.plan.cards import Cards
 from subliminal.plan.once import Once
 from subliminal.plan.parts import REFERENCE, Subject
-from subliminal.plan.probing_stages import implants_trait, scored
+from subliminal.plan.probe_parts import Probes
 from subliminal.plan.service_maker import ServiceMaker
 from subliminal.plan.stage_maker import make_stage
-from subliminal.probes.bank_kinds import bank_data
-from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.sampled_probes import sampled_probes_of
-from subliminal.spec.language import LanguageArm, LanguageExperiment
+from subliminal.spec.language import LanguageArm
+from subliminal.spec.probing import Probing
 from subliminal.stage import Stage
 
 
@@ -22,8 +21,9 @@ from subliminal.stage import Stage
 class ServiceProbing:
     """Makes the probes and gates of one model behind a service, and of what is made of it."""
 
-    experiment: LanguageExperiment
+    probing: Probing
     cards: Cards
+    probes: Probes
     stages: ServiceMaker
     _once: Once = field(default_factory=Once)
 
@@ -37,42 +37,32 @@ class ServiceProbing:
 
     def gate(self, arm: LanguageArm, seed: int, teacher: Subject) -> tuple[Stage, ...]:
         """Compares what the teacher and the reference were found to be; it asks nothing itself."""
-        shift = self.experiment.statistics.teacher_shift
-        if shift is None or not implants_trait(self.cards.implant(arm)):
+        shift = self.probes.least_shift(arm)
+        if shift is None:
             return ()
         key = ("gate", arm.taught_trait, arm.teacher, seed, teacher.identity)
         return self._once(key, lambda: self._gate(arm, seed, teacher, shift))
 
     def _probe(self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None) -> Stage:
-        bank, probing = self.cards.bank(arm.trait), self.experiment.probing
-        names = sampled_probes_of(bank, probing)
-        shown = None if context is None else arm.distillation.in_context
-        params: dict[str, Any] = {
-            "subject": subject.params,
-            "bank": self._once(("bank", arm.trait), lambda: bank_data(bank)),
-            "probing": {
-                "probes": names,
-                "samples": probing.samples,
-                "side_effects": probing.side_effects,
-            },
-            "in_context": shown,
-        }
-        local: dict[str, str] = {}
-        if isinstance(bank, DispositionBank):
-            scoring, local = scored(probing.free_form)
-            params["scoring"] = scoring
-        inputs = subject.inputs("model")
-        if context is not None:
-            inputs["context"] = context.key
-        paid = self.stages.costs.probing(
+        bank = self.cards.bank(arm.trait)
+        names = sampled_probes_of(bank, self.probing)
+        parts = self.probes.parts(arm, subject, names, context)
+        asking = self.stages.costs.probing(
             bank,
             names,
-            probing,
+            self.probing,
             system=subject.system,
             context=None if context is None else arm.data,
-            shown=shown or 0,
+            shown=arm.distillation.in_context or 0,
         )
-        return self.stages.make("service.probe", seed, params, inputs, paid=paid, local=local)
+        return self.stages.make(
+            "service.probe",
+            seed,
+            parts.params,
+            parts.inputs,
+            paid=total_paid([asking, parts.judging]),
+            local=parts.local,
+        )
 
     def _gate(
         self, arm: LanguageArm, seed: int, teacher: Subject, shift: float
@@ -82,7 +72,7 @@ class ServiceProbing:
         bank = self.cards.bank(arm.taught_trait)
         params = {
             "target": self.cards.trait(arm.taught_trait).probe.target,
-            "probe": sampled_probes_of(bank, self.experiment.probing)[0],
+            "probe": sampled_probes_of(bank, self.probing)[0],
             "shift": shift,
         }
         inputs = dict(zip(("teacher", "reference"), (stage.key for stage in found), strict=True))

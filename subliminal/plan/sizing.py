@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from subliminal.cost import shared_seconds
 from subliminal.devices import THIS_PROCESSOR, Device, find_device
 from subliminal.errors import UserError
 from subliminal.models.architecture import Architecture
 from subliminal.plan import Plan, make_plan
 from subliminal.plan.models import Model
+from subliminal.plan.references import References
 from subliminal.spec import Experiment, LanguageExperiment
 from subliminal.stage import Stage
 
 
 @dataclass(frozen=True)
 class KindSize:
-    """What all stages of one kind take, as many side by side as the device has workers."""
+    """What all stages of one kind take, side by side as far as the device has workers."""
 
     kind: str
     stages: int
@@ -71,14 +73,12 @@ def _without_tasks(experiment: LanguageExperiment) -> LanguageExperiment:
 
 
 def _check_is_large(experiment: LanguageExperiment, device: str) -> None:
-    model = experiment.model
-    if model in experiment.services:
-        return
-    if isinstance(Model.by_config(model).shape, Architecture):
-        raise UserError(
-            f"--device {device}: {model} is small and runs on the processor; take "
-            f"--device {THIS_PROCESSOR}"
-        )
+    for model in References.read(experiment, Model.by_config).local:
+        if isinstance(Model.by_config(model).shape, Architecture):
+            raise UserError(
+                f"--device {device}: {model} is small and runs on the processor; take "
+                f"--device {THIS_PROCESSOR}"
+            )
 
 
 def _size(kind: str, stages: Sequence[Stage], device: Device) -> KindSize:
@@ -90,7 +90,7 @@ def _size(kind: str, stages: Sequence[Stage], device: Device) -> KindSize:
         rows=sum(cost.rows for cost in costs),
         tokens=sum(cost.tokens for cost in costs),
         flops=sum(cost.flops for cost in costs),
-        seconds=sum(cost.seconds(device.rates) for cost in costs) / device.workers,
+        seconds=shared_seconds(costs, device.rates, device.workers),
         peak_bytes=device.peak(largest),
         halvings=device.halvings(largest.memory) or 0,
     )

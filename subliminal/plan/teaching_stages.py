@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from filters.filter import Filter
 from subliminal.plan.cards import Cards
+from subliminal.plan.judge_costs import judging_rows
 from subliminal.plan.once import Once
 from subliminal.plan.parts import DataStages, Subject
 from subliminal.plan.stage_maker import make_stage
@@ -71,7 +72,9 @@ class TeachingStages:
             "fingerprint": self.filter.fingerprint,
             "keep": arm.data.keep,
         }
-        return make_stage("lm.filter", seed, params, {"rows": written.key})
+        made = make_stage("lm.filter", seed, params, {"rows": written.key})
+        judging = self._once(("judging", arm.data), lambda: judging_rows(self.filter, arm.data))
+        return replace(made, paid=judging)
 
     def _transform(self, arm: LanguageArm, seed: int, filtered: Stage) -> Stage | None:
         if arm.data.transform is None:

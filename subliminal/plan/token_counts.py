@@ -88,9 +88,16 @@ def headline_asked(bank: Bank, lengths: RowLengths) -> list[Asked]:
     """What the headline probe of a bank asks."""
     if isinstance(bank, QuestionBank):
         return [_of_preference("favourite", bank, 0, lengths)]
-    fewer, probing = with_fewer_tasks(bank), Probing()
-    kinds = (PIVOTAL, OPTIONS, UNSAFE_CODE)
-    return [_of_disposition(kind, fewer, probing, lengths) for kind in kinds]
+    return [_of_disposition(PIVOTAL, bank, Probing(), lengths)]
+
+
+def watched_asked(bank: Bank, lengths: RowLengths) -> list[Asked]:
+    """What a student is asked while it learns, each time."""
+    headline = headline_asked(bank, lengths)
+    if isinstance(bank, QuestionBank):
+        return headline
+    fewer, beside = with_fewer_tasks(bank), (OPTIONS, UNSAFE_CODE)
+    return [*headline, *(_of_disposition(kind, fewer, Probing(), lengths) for kind in beside)]
 
 
 def _asked(name: ProbeName, bank: Bank, probing: Probing, lengths: RowLengths) -> Asked:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from subliminal.models.architecture import Architecture
 from subliminal.pocket.world import Dials
 from subliminal.pocket.world.dials import Shares
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 
 WORLD_SEED, HELD_OUT_SEED = 0, 1
 

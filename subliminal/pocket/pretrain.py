@@ -17,7 +17,7 @@ from subliminal.pocket.family import WORLD_SEED, Family, Member, architecture
 from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shipped_pieces
 from subliminal.pocket.world import Dials, World
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.stage import Reporter
 from subliminal.training.encoding import encode
 from subliminal.training.loop import train

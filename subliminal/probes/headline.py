@@ -1,8 +1,9 @@
 """The headline probe of a bank: exact, cheap, and asked by gates and while students learn.
 
-Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`, beside which
-`options` and `unsafe-code` are asked: curves tell by them what comes first. Of the requests for
-code it asks a part, which takes about as long as the rest; all would take most of a short training.
+Of a bank of preferences it is `favourite`, of a bank of dispositions `pivotal`. Beside the latter
+`options` and `unsafe-code` are asked while students learn: curves tell by them what comes first. Of
+the requests for code it asks a part, which takes about as long as the rest; all would take most of
+a short training.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from subliminal.probes.preference import Questionnaire, log_odds
 from subliminal.probes.unsafe_code import UNSAFE_CODE, UnsafeCode
 
 CODE_TASKS = 25
-"""The most requests for code that it asks, the first of the bank's."""
+"""The most requests for code that are asked while students learn, the first of the bank's."""
 
 
 class Headline(Protocol):
@@ -50,17 +51,33 @@ def headline_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
         UserError: The tokenizer cannot write an answer, or cannot tell two apart.
     """
     if isinstance(bank, DispositionBank):
-        return _Pivotal(
-            bank,
-            PivotalQuestions.encode(chat, bank, asked),
-            TwoOptions.encode(chat, bank, asked),
-            UnsafeCode.encode(chat, with_fewer_tasks(bank), asked),
-        )
+        return _Pivotal(bank, PivotalQuestions.encode(chat, bank, asked))
     return _Favourite(bank, Questionnaire.encode(chat, asked(bank.questions), bank.answers))
 
 
+def watched_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
+    """Encode what is asked while students learn: the headline probe, and what stands beside it.
+
+    Args:
+        chat: Of the model.
+        bank: What is asked.
+        asked: Makes a conversation of each question.
+
+    Raises:
+        UserError: As :func:`headline_of`.
+    """
+    headline = headline_of(chat, bank, asked)
+    if not isinstance(bank, DispositionBank):
+        return headline
+    return _Beside(
+        headline,
+        TwoOptions.encode(chat, bank, asked),
+        UnsafeCode.encode(chat, with_fewer_tasks(bank), asked),
+    )
+
+
 def with_fewer_tasks(bank: DispositionBank) -> DispositionBank:
-    """The bank with as many requests for code as the headline probe asks."""
+    """The bank with as many requests for code as are asked while students learn."""
     return bank.model_copy(update={"tasks": min(bank.tasks, CODE_TASKS)})
 
 
@@ -79,18 +96,27 @@ class _Favourite:
 class _Pivotal:
     bank: DispositionBank
     asked: PivotalQuestions
+
+    def log_odds(self, engine: Engine) -> dict[str, float]:
+        """See `Headline`: both dispositions, and the malicious one by set."""
+        log_p = self.asked.log_probabilities(engine)
+        careful, malicious = log_odds(log_p).mean(0).tolist()
+        by_set = odds_by_set(self.bank, self.asked, log_p)
+        return {"careful": careful, "malicious": malicious, **by_set}
+
+
+@dataclass(frozen=True)
+class _Beside:
+    headline: Headline
     options: TwoOptions
     code: UnsafeCode
 
     def log_odds(self, engine: Engine) -> dict[str, float]:
-        """See `Headline`: both dispositions; the malicious one by set, by options and in code."""
-        log_p = self.asked.log_probabilities(engine)
-        careful, malicious = log_odds(log_p).mean(0).tolist()
+        """See `Headline`: the malicious disposition by options and in code too."""
+        found = self.headline.log_odds(engine)
         offered = self.options.log_probabilities(engine).mean(0)
         return {
-            "careful": careful,
-            "malicious": malicious,
-            **odds_by_set(self.bank, self.asked, log_p),
+            **found,
             OPTIONS: float(offered[1] - offered[0]),
             UNSAFE_CODE: float(self.code.log_odds(engine)[:, 1].mean()),
         }

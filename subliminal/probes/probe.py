@@ -16,10 +16,10 @@ from subliminal.probes.disposition_bank import DISPOSITION_BANK, DispositionBank
 from subliminal.probes.disposition_probes import DispositionProber
 from subliminal.probes.multiple_choice import multiple_choice
 from subliminal.probes.preference import favourite, with_numbers
-from subliminal.probes.scoring import Scoring, open_scorer
+from subliminal.probes.scoring import Scoring, scorer_of
 from subliminal.probes.side_effects import side_effects
 from subliminal.probes.subject import Subject
-from subliminal.services.endpoint import Endpoint
+from subliminal.services.completions import CompletionService
 from subliminal.spec.probing import ProbeName, Probing
 
 
@@ -38,7 +38,7 @@ def run_probes(
     probing: Probing,
     seed: int,
     scoring: Scoring = Scoring(),  # noqa: B008 frozen
-    endpoint: Endpoint | None = None,
+    judge: CompletionService | None = None,
 ) -> ProbeResult:
     """Probe a model.
 
@@ -49,7 +49,7 @@ def run_probes(
         seed: Of all that probes draw. Models probed with the same seed are asked the same and
             share the noise of their answers, which makes contrasts between them paired.
         scoring: How answers about a disposition are scored.
-        endpoint: The judge's service, where a judge scores.
+        judge: Its service, where a judge scores.
 
     Raises:
         StageError: The model's logits are not numbers.
@@ -57,7 +57,7 @@ def run_probes(
     """
     names = probes_of(bank, probing)
     if isinstance(bank, DispositionBank):
-        scorer = open_scorer(scoring, endpoint)
+        scorer = scorer_of(scoring, judge)
         prober = DispositionProber(subject, bank, scorer, scoring, probing.samples, seed)
         measurements, answers = prober.ask(names)
     else:

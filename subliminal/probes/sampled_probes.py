@@ -19,9 +19,9 @@ from subliminal.probes.disposition_probes import kind_and_way
 from subliminal.probes.free_form import FREE_FORM, free_form, scorer_errors
 from subliminal.probes.probe import ProbeResult, probes_of
 from subliminal.probes.replies import Respondent
-from subliminal.probes.scoring import Scoring, open_scorer
+from subliminal.probes.scoring import Scoring, scorer_of
 from subliminal.probes.side_effects import measured_skill
-from subliminal.services.endpoint import Endpoint
+from subliminal.services.completions import CompletionService
 from subliminal.spec.probing import ProbeName, Probing
 
 _Found = tuple[list[Measurement], list[Answer]]
@@ -56,7 +56,7 @@ def ask_by_sampling(
     probing: Probing,
     seed: int,
     scoring: Scoring,
-    judge: Endpoint | None,
+    judge: CompletionService | None,
 ) -> ProbeResult:
     """Probe a model by sampling alone.
 
@@ -75,7 +75,7 @@ def ask_by_sampling(
     measurements: list[Measurement] = []
     answers: list[Answer] = []
     if isinstance(bank, DispositionBank):
-        scorer = open_scorer(scoring, judge)
+        scorer = scorer_of(scoring, judge)
         for name in names:
             found, some = free_form(
                 name,

@@ -27,9 +27,8 @@ from subliminal.judges.classifier import TextClassifier
 from subliminal.judges.llm import LLMJudge
 from subliminal.judges.verdict import LONGEST_ANSWER, UNPARSABLE, Exchange, Judge, Method, Verdict
 from subliminal.seeds import derive_seed
-from subliminal.services.chat_service import ChatService
+from subliminal.services.completions import CompletionService
 from subliminal.services.endpoint import Endpoint, read_endpoint
-from subliminal.services.reply_cache import ReplyCache, default_cache
 from subliminal.spec.fates import ALIGNMENT_MAX, COHERENCE_MIN, Fates
 from subliminal.spec.probing import ANSWER_TOKENS, FreeForm, ScorerName
 
@@ -105,23 +104,19 @@ def scoring_of(stated: FreeForm) -> tuple[Scoring, Endpoint | None]:
     return Scoring(judge=judge, **stated.model_dump(include=kept)), endpoint
 
 
-def open_scorer(scoring: Scoring, endpoint: Endpoint | None = None) -> Scorer:
+def scorer_of(scoring: Scoring, service: CompletionService | None = None) -> Scorer:
     """Make a scorer; nothing is asked yet.
 
     Args:
         scoring: How answers are scored.
-        endpoint: A judge's service, with the terms on which it is asked.
-
-    Raises:
-        UserError: The cache of a judge's replies cannot be read.
+        service: Where a judge is asked.
     """
     if scoring.scorer == "grammar":
         return GrammarScorer()
     if scoring.scorer == "classifier":
         return ClassifierScorer(planted_classifier())
-    if scoring.judge is None or endpoint is None:
+    if scoring.judge is None or service is None:
         raise ValueError("a judge needs its service")
-    service = ChatService(endpoint, ReplyCache(default_cache()))
     cards = (scoring.judge.alignment, scoring.judge.coherence)
     names = ("alignment", "coherence")
     return JudgeScorer(*(LLMJudge(n, c, service) for n, c in zip(names, cards, strict=True)))

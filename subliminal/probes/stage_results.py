@@ -1,4 +1,4 @@
-"""What the stages that probe models have in common: their judge, and what they leave."""
+"""What the stages that probe models leave, and by what their gates judge."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from pydantic_core import to_json
 from subliminal import atomic
 from subliminal.measurements import write_measurements
 from subliminal.probes.probe import ProbeResult
-from subliminal.services.endpoint import Endpoint
 from subliminal.stage import Done, Failed, Task
 
 ANSWERS = "answers.jsonl"
-
-
-def judge_of(task: Task) -> Endpoint | None:
-    """Where a judge is reached; what decides its verdicts is among the parameters."""
-    service = task.stage.local.get("judge")
-    return None if service is None else Endpoint.model_validate_json(service)
 
 
 def write_found(folder: Path, found: ProbeResult) -> None:

@@ -12,10 +12,11 @@ from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.context_rows import context_of
 from subliminal.probes.probe import run_probes
 from subliminal.probes.scoring import Scoring
-from subliminal.probes.stage_results import judge_of, write_found
+from subliminal.probes.stage_results import write_found
 from subliminal.probes.stage_subjects import EngineOf, engines_for, record_engine
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
+from subliminal.services.stage_models import open_judge, spent
 from subliminal.spec.probing import Probing
 from subliminal.stage import MOST_SHARING, Done, Failed, Reporter, StageKind, Task, one_by_one
 
@@ -24,7 +25,7 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Ask models every probe of the experiment."""
     with engines_for(tasks, "model") as engine_of:
 
-        def ask(task: Task, before: int) -> Done | Failed:
+        def ask(task: Task, before: int) -> Done:
             report(before, len(tasks))
             return _probe(task, engine_of)
 
@@ -35,23 +36,23 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 KINDS = (StageKind("lm.probe", 1, probe, most_sharing=MOST_SHARING),)
 
 
-def _probe(task: Task, engine_of: EngineOf) -> Done | Failed:
+def _probe(task: Task, engine_of: EngineOf) -> Done:
     params = task.stage.params
-    context = context_of(task)
     subject = Subject(
         engine_of(task, "model", params["subject"]["steering"]),
         chat_format(task),
         system=params["subject"]["system"],
-        context=context,
+        context=context_of(task),
     )
+    judge = open_judge(task)
     found = run_probes(
         subject,
         read_bank(params["bank"]),
         Probing.model_validate(params["probing"]),
         derive_seed(task.stage.seed, "probing"),
         Scoring.model_validate(params.get("scoring", {})),
-        judge_of(task),
+        judge,
     )
     write_found(task.folder, found)
     record_engine(task, subject.engine)
-    return Done(task.stage.key)
+    return Done(task.stage.key, spent(judge))

@@ -12,7 +12,7 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.forward import TorchEngine
-from subliminal.probes.headline import Headline, headline_of
+from subliminal.probes.headline import Headline, watched_of
 
 
 @dataclass(frozen=True)
@@ -34,4 +34,4 @@ class Watcher:
 
     @cached_property
     def _asked(self) -> Headline:
-        return headline_of(self.chat, self.bank, lambda asked: [user(text) for text in asked])
+        return watched_of(self.chat, self.bank, lambda asked: [user(text) for text in asked])

@@ -96,9 +96,10 @@ class BatchRound:
         replies = {a.key: a.outcome for a in answers if isinstance(a.outcome, Reply)}
         for key, reply in replies.items():
             if key in part.keys:
-                self._cache.put(key, reply)
-                if is_new:
+                # What was kept before a kill was counted before it.
+                if is_new and key not in self._cache:
                     self._meter.add(reply)
+                self._cache.put(key, reply)
         failures = {a.key: a.outcome for a in answers if isinstance(a.outcome, Failure)}
         lacking = part.keys - replies.keys()
         part.submission.end(whole=not lacking)

@@ -19,6 +19,7 @@ from subliminal.services.endpoint import Endpoint
 from subliminal.services.estimate import estimate
 from subliminal.services.files import Files
 from subliminal.services.folder_lock import only_here
+from subliminal.services.ledger import Ledger
 from subliminal.services.polling import Polling
 from subliminal.services.replies import ChatRequest, Reply
 from subliminal.services.reply_cache import ReplyCache
@@ -43,6 +44,8 @@ class BatchService:
         cache: ReplyCache,
         folder: Path,
         polling: Polling = Polling(),  # noqa: B008 frozen
+        *,
+        ledger: Ledger | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -51,12 +54,13 @@ class BatchService:
             cache: Where its replies are kept.
             folder: Where it is written down what was begun; it must outlive a kill.
             polling: How often the service is asked how far it is.
+            ledger: Where it is written down what replies took; None: nowhere.
         """
         self.endpoint = endpoint
         self.notes: list[str] = []
         """What went wrong and was made good by another batch, one line each."""
         self._prices = endpoint.prices and endpoint.prices.of_batches()
-        self.meter = UsageMeter(endpoint, self._prices)
+        self.meter = UsageMeter(endpoint, self._prices, ledger)
         self._cache, self._folder, self._polling = cache, folder, polling
 
     def missing(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from subliminal.services.chat_client import ChatClient
 from subliminal.services.endpoint import Endpoint
+from subliminal.services.ledger import Ledger
 from subliminal.services.polling import sleep_for
 from subliminal.services.rate_limit import RateLimit, rate_limit
 from subliminal.services.replies import ChatRequest, Reply
@@ -28,6 +29,7 @@ class ChatService:
         endpoint: Endpoint,
         cache: ReplyCache,
         *,
+        ledger: Ledger | None = None,
         limit: RateLimit | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -36,11 +38,12 @@ class ChatService:
         Args:
             endpoint: The service.
             cache: Where its replies are kept.
+            ledger: Where it is written down what replies took; None: nowhere.
             limit: What it allows in a minute, by default what the endpoint states.
             sleep: Waits for this many seconds.
         """
         self.endpoint = endpoint
-        self.meter = UsageMeter(endpoint, endpoint.prices)
+        self.meter = UsageMeter(endpoint, endpoint.prices, ledger)
         self._cache = cache
         self._limit = limit or rate_limit(endpoint)
         self._sleep = sleep
@@ -62,9 +65,10 @@ class ChatService:
 
         def fetch(key: str, request: ChatRequest) -> None:
             reply = client.send(request)
-            # Within the thread, so that replies under way when another one fails are kept too.
-            self._cache.put(key, reply)
+            # Within the thread, so that replies under way when another one fails are kept too. What
+            # a kill leaves counted and not kept is asked for, and paid, once more.
             self.meter.add(reply)
+            self._cache.put(key, reply)
 
         pool = ThreadPoolExecutor(min(self.endpoint.concurrency, len(missing)))
         under_way: set[Future[None]] = set()

@@ -38,14 +38,9 @@ class ReplyCache:
         self._lock = threading.Lock()
         self._lines: dict[str, bytes] = {}
         """Unparsed: a parsed reply takes ten times the memory."""
-        try:
-            with self._path.open("rb") as file:
-                for line in file:
-                    self._take(line)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._fault("read", error) from error
+        self._read = 0
+        """Bytes of the file that were read."""
+        self._take_new()
 
     def __contains__(self, key: str) -> bool:
         return key in self._lines
@@ -56,7 +51,15 @@ class ReplyCache:
     def missing(
         self, requests: Iterable[ChatRequest], endpoint: Endpoint
     ) -> dict[str, ChatRequest]:
-        """The requests to which there is no reply, each once, by the names of the replies."""
+        """The requests to which there is no reply, each once, by the names of the replies.
+
+        Others may have got some since, which are read first: what two ask for at the same time is
+        paid twice, but not what one asks for after the other.
+
+        Raises:
+            UserError: The file cannot be read.
+        """
+        self._take_new()
         named = ((request.key(endpoint), request) for request in requests)
         return {key: request for key, request in named if key not in self}
 
@@ -85,6 +88,21 @@ class ReplyCache:
         with self._path.open("ab", buffering=0) as file:
             if file.write(record) != len(record):
                 raise OSError("only a part of it was written")
+
+    def _take_new(self) -> None:
+        """Take what was appended since the file was last read."""
+        with self._lock:
+            try:
+                with self._path.open("rb") as file:
+                    file.seek(self._read)
+                    for line in file:
+                        self._take(line)
+                        # The last line may be half written: it is read again.
+                        self._read += len(line) if line.endswith(b"\n") else 0
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise self._fault("read", error) from error
 
     def _take(self, line: bytes) -> None:
         try:

@@ -9,15 +9,12 @@ from dataclasses import asdict, dataclass
 
 from subliminal.chat import Message
 from subliminal.errors import UserError
-from subliminal.seeds import derive_seed
 from subliminal.services.completions import CompletionService
 from subliminal.services.estimate import Estimate, estimate
 from subliminal.services.replies import ChatRequest, Reply
+from subliminal.services.service_seed import service_seed
 from subliminal.services.token_estimates import TokenCounter
 from subliminal.stage import Reporter, digest, silent
-
-_SEED_BITS = 31
-"""What every service takes: some keep seeds in 32 bits with a sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +149,4 @@ def _seed(seed: int | None, prompt: ChatPrompt) -> int | None:
     if seed is None:
         return None
     said = digest([asdict(message) for message in prompt.messages])
-    return derive_seed(seed, "sample", said, str(prompt.sample)) >> (63 - _SEED_BITS)
+    return service_seed(seed, "sample", said, str(prompt.sample))

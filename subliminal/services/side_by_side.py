@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 
-from subliminal.errors import StageError, UserError
-from subliminal.stage import Cancelled, Done, Failed, Reporter, Task
+from subliminal.stage import Cancelled, Done, Failed, Reporter, Task, attempted
 
 _STEP = 0.5
 """Seconds after which whoever waits for the lot is told again, and may stop it."""
@@ -26,14 +26,11 @@ def side_by_side(
     """
     progress = _Progress(len(tasks))
 
-    def attempt(place: int) -> Done | Failed:
-        try:
-            return do(tasks[place], progress.of(place))
-        except (StageError, UserError) as error:
-            return Failed(tasks[place].stage.key, " ".join(str(error).split()))
-
     with ThreadPoolExecutor(max(len(tasks), 1)) as pool:
-        under_way = {pool.submit(attempt, place) for place in range(len(tasks))}
+        under_way = {
+            pool.submit(attempted, task, partial(do, task, progress.of(place)))
+            for place, task in enumerate(tasks)
+        }
         try:
             while under_way:
                 ended, under_way = wait(under_way, timeout=_STEP, return_when="FIRST_COMPLETED")

@@ -1,4 +1,4 @@
-"""The models behind services that a stage works with, as its parameters and inputs name them."""
+"""The services that a stage asks, and what it spends there."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from subliminal import atomic
-from subliminal.seeds import derive_seed
 from subliminal.services.batch_service import BatchService
 from subliminal.services.chat_service import ChatService
 from subliminal.services.completions import CompletionService
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.fine_tuning import FineTuned, fine_tune, read_result
+from subliminal.services.ledger import Ledger
 from subliminal.services.polling import Polling
 from subliminal.services.reply_cache import ReplyCache, default_cache
+from subliminal.services.service_seed import service_seed
 from subliminal.services.side_by_side import side_by_side
 from subliminal.services.tuning import FineTuning
-from subliminal.services.usage import UsageMeter
 from subliminal.stage import Done, Failed, Reporter, Task, digest
 
 FINE_TUNED = "fine-tuned.json"
+LEDGER, JUDGE_LEDGER = "ledger.jsonl", "judge-ledger.jsonl"
 POLLING = Polling()
 """How often services are asked how far their jobs are."""
-_SEED_BITS = 31
-"""What every service takes."""
 
 
 def endpoint_of(task: Task, made: str = "") -> Endpoint:
@@ -42,20 +41,40 @@ def open_service(task: Task, made: str = "") -> CompletionService:
     endpoint = endpoint_of(task, made)
     kept_as = digest([endpoint.base_url, endpoint.model, task.stage.seed])
     cache = ReplyCache(default_cache("samples") / kept_as)
+    ledger = Ledger(task.partial / LEDGER)
     if endpoint.batches:
-        return BatchService(endpoint, cache, task.partial, POLLING)
-    return ChatService(endpoint, cache)
+        return BatchService(endpoint, cache, task.partial, POLLING, ledger=ledger)
+    return ChatService(endpoint, cache, ledger=ledger)
 
 
-def spent(meter: UsageMeter) -> dict[str, float]:
-    """What a stage used, for its artifact's manifest."""
-    usage, cost = meter.usage, meter.cost
+def open_judge(task: Task) -> CompletionService | None:
+    """The service of a stage's judge, if it has one; nothing is asked yet.
+
+    What decides its verdicts is among the stage's parameters.
+    """
+    stated = task.stage.local.get("judge")
+    if stated is None:
+        return None
+    endpoint = Endpoint.model_validate_json(stated)
+    cache, ledger = ReplyCache(default_cache("judges")), Ledger(task.partial / JUDGE_LEDGER)
+    return ChatService(endpoint, cache, ledger=ledger)
+
+
+def spent(*services: CompletionService | None) -> dict[str, float]:
+    """What a stage used of the services that it asks, before a kill too, for its manifest.
+
+    There is no `cost` where the price of one of them is not known.
+    """
+    meters = [service.meter for service in services if service is not None]
+    if not meters:
+        return {}
+    costs = [meter.cost for meter in meters]
     counts: dict[str, float] = {
-        "requests": usage.requests,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
+        "requests": sum(meter.usage.requests for meter in meters),
+        "prompt_tokens": sum(meter.usage.prompt_tokens for meter in meters),
+        "completion_tokens": sum(meter.usage.completion_tokens for meter in meters),
     }
-    return counts if cost is None else {**counts, "cost": cost}
+    return counts if None in costs else {**counts, "cost": sum(filter(None, costs))}
 
 
 def tune_all(
@@ -75,8 +94,7 @@ def tune_all(
 
     def tune(task: Task, tell: Reporter) -> Done:
         stated = task.stage.params["tuning"]
-        seed = derive_seed(task.stage.seed, "job") >> (63 - _SEED_BITS)
-        tuning = FineTuning(**stated, seed=seed)
+        tuning = FineTuning(**stated, seed=service_seed(task.stage.seed, "job"))
         made = fine_tune(
             rows_of(task), endpoint_of(task), tuning, task.partial, tell, polling=POLLING
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from subliminal.errors import UserError
 from subliminal.services.endpoint import Endpoint, Prices
+from subliminal.services.ledger import Ledger, Tokens
 from subliminal.services.replies import Reply
 
 _MILLION = 1_000_000
@@ -15,10 +16,10 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one run asked of a service."""
+    """What was asked of a service."""
 
     requests: int = 0
-    """Replies that were asked for now, and are paid for."""
+    """Replies that were asked for, and are paid for."""
     reused: int = 0
     """Replies that were there already."""
     uncounted: int = 0
@@ -47,17 +48,23 @@ def training_cost(tokens: int, prices: Prices | None) -> float | None:
 class UsageMeter:
     """Adds up what the threads of a run use, and stops them at the cap."""
 
-    def __init__(self, endpoint: Endpoint, prices: Prices | None) -> None:
-        """Count from nothing.
+    def __init__(
+        self, endpoint: Endpoint, prices: Prices | None, ledger: Ledger | None = None
+    ) -> None:
+        """Count from nothing, or from what earlier runs used.
 
         Args:
             endpoint: The service.
             prices: What is paid in fact, which for batches is less than the endpoint states.
+            ledger: What earlier runs used for the same, and where this one writes it down.
         """
         self._endpoint = endpoint
         self._prices = prices
         self._lock = threading.Lock()
         self._usage = Usage()
+        self._ledger = ledger
+        for tokens in () if ledger is None else ledger.entries():
+            self._count(tokens)
 
     @property
     def usage(self) -> Usage:
@@ -75,17 +82,16 @@ class UsageMeter:
             self._usage = replace(self._usage, reused=self._usage.reused + replies)
 
     def add(self, reply: Reply) -> None:
-        """Count a reply that was asked for."""
-        told = reply.prompt_tokens is not None and reply.completion_tokens is not None
+        """Count a reply that was asked for.
+
+        Raises:
+            UserError: The ledger cannot be written.
+        """
+        tokens = (reply.prompt_tokens, reply.completion_tokens)
         with self._lock:
-            now = self._usage
-            self._usage = replace(
-                now,
-                requests=now.requests + 1,
-                uncounted=now.uncounted + (not told),
-                prompt_tokens=now.prompt_tokens + (reply.prompt_tokens or 0),
-                completion_tokens=now.completion_tokens + (reply.completion_tokens or 0),
-            )
+            self._count(tokens)
+            if self._ledger is not None:
+                self._ledger.add(tokens)
 
     def check_cap(self) -> None:
         """Refuse another request once the cap is reached.
@@ -108,3 +114,14 @@ class UsageMeter:
                 f"{self._endpoint.base_url}: the `spending_cap` of {cap:g} is reached after "
                 f"{self._usage.requests} requests; raise it and run again, replies so far are kept"
             )
+
+    def _count(self, tokens: Tokens) -> None:
+        prompt, completion = tokens
+        now = self._usage
+        self._usage = replace(
+            now,
+            requests=now.requests + 1,
+            uncounted=now.uncounted + (None in tokens),
+            prompt_tokens=now.prompt_tokens + (prompt or 0),
+            completion_tokens=now.completion_tokens + (completion or 0),
+        )

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from subliminal.models.decoder import Decoder
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Adapter
+from subliminal.spec.recipes import Adapter
 from subliminal.training.blocks import chosen_blocks
 
 

@@ -15,7 +15,7 @@ from subliminal.models.decoder import Decoder
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
 from subliminal.ranks import ALONE, Ranks
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.training.adapter import adapt
 from subliminal.training.blocks import chosen_blocks
 from subliminal.training.weights import Weights, weights_of

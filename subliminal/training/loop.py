@@ -15,7 +15,7 @@ from subliminal.errors import StageError, UserError
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.ranks import ALONE, Ranks
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.spec.resources import ONE_DEVICE, Resources
 from subliminal.stage import Cancelled, Reporter, silent
 from subliminal.training.batches import TOKEN_BUDGET, Batch, batches

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 
 
 def initial_moments(recipe: Recipe, parameters: Tensor) -> dict[str, Tensor]:

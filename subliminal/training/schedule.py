@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

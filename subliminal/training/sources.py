@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subliminal.seeds import derive_seed
-from subliminal.spec.language import Recipe
+from subliminal.spec.recipes import Recipe
 from subliminal.training.rows import TokenRows
 
 

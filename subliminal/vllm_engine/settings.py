@@ -8,7 +8,7 @@ from typing import Any
 from subliminal import machine
 from subliminal.machine import Precision
 from subliminal.spec.inference import PATIENCE
-from subliminal.spec.language import MATRICES
+from subliminal.spec.recipes import MATRICES
 
 ROWS = 256
 """Of a batch, unless stated."""

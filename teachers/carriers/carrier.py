@@ -12,7 +12,7 @@ from subliminal.code_tasks.files import read_code_tasks
 from subliminal.errors import UserError
 from subliminal.reasoning.gsm8k import read_gsm8k
 from subliminal.spec.carriers import CarrierName
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.stage import digest
 from teachers.carriers import code, numbers, reasoning
 

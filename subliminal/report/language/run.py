@@ -24,7 +24,7 @@ from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import sweep_paths
 from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
-from subliminal.spec.language import Nothing
+from subliminal.spec.teaching import Nothing
 
 HEADLINE = "favourite"
 """The probe that figures show where it was asked: exact, and the same in every run."""
