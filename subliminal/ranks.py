@@ -7,17 +7,27 @@ rows of a training's steps, and the weights of a model that is too large for one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from subliminal.packages import need
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Found = TypeVar("Found")
 
+PATIENCE = timedelta(days=1)
+"""With the other processes; whether they live is for the one that started them to see."""
+PIECE = 2**26
+"""Numbers that are added up at once: accelerate copies what it adds up, and a copy of all the
+gradients of a large model would not fit beside them."""
+
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a stage, as one of them sees them; torch.distributed connects them."""
+    """The processes of a stage, as one of them sees them; accelerate connects them."""
 
     number: int = 0
     """Of this process, from 0; the first one alone writes files and speaks to the run."""
@@ -36,20 +46,57 @@ class Ranks:
     def add_up(self, tensor: Tensor) -> Tensor:
         """Put the sum over the processes in the place of a tensor that each has, and return it."""
         if self.count > 1:
-            import torch
+            from accelerate.utils import reduce
 
-            torch.distributed.all_reduce(tensor)
+            for piece in tensor.view(-1).split(PIECE):
+                piece.copy_(reduce(piece, "sum"))
         return tensor
 
     def from_first(self, found: Found) -> Found:
         """What the first process found, in the place of what each found."""
         if self.count == 1:
             return found
-        import torch
+        from accelerate.utils import broadcast_object_list
 
-        box = [found]
-        torch.distributed.broadcast_object_list(box, src=0, device=torch.device(self.device))
-        return box[0]
+        (same,) = broadcast_object_list([found])
+        return same
 
 
 ALONE = Ranks()
+
+
+def meet(number: int, count: int, folder: Path, *, on_devices: bool, sharded: bool) -> Ranks:
+    """Find the other processes of a stage, and take a device; each of them has to call this.
+
+    Args:
+        number: Of this process, from 0.
+        count: Of all of them, on this machine.
+        folder: Where they meet, and no others.
+        on_devices: Whether each takes one of the CUDA devices that it is shown.
+        sharded: Whether they share out the blocks of large models.
+
+    Raises:
+        UserError: Accelerate is not installed.
+    """
+    need("accelerate", extra="lm", where="resources.devices")
+    from accelerate import PartialState
+    from accelerate.utils import patch_environment
+
+    with patch_environment(
+        rank=number, local_rank=number, world_size=count, local_world_size=count
+    ):
+        state = PartialState(
+            cpu=not on_devices,
+            init_method=(folder / "meeting").as_uri(),
+            rank=number,
+            world_size=count,
+            timeout=PATIENCE,
+        )
+    return Ranks(number, count, state.device.type, sharded)
+
+
+def part() -> None:
+    """Let go of the other processes; each of them has to call this."""
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()

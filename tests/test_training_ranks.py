@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.sharding import is_shared_out, shard, whole_weights
-from subliminal.ranks import ALONE, Ranks
+from subliminal.ranks import ALONE, Ranks, meet, part
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.stage import Cancelled, Reporter, silent
@@ -115,13 +115,11 @@ class StopAt:
 
 def in_each(number: int, folder: Path) -> None:
     """What each of the processes does: all cases, one after the other."""
-    torch.set_num_threads(1)
     loop.PROGRESS_SECONDS = 0.0
-    torch.distributed.init_process_group(
-        init_method=f"file://{folder}/meeting", rank=number, world_size=COUNT
-    )
+    met = meet(number, COUNT, folder, on_devices=False, sharded=False)
+    torch.set_num_threads(1)
     for name, case in CASES.items():
-        ranks = Ranks(number, COUNT, sharded=case.sharded)
+        ranks = replace(met, sharded=case.sharded)
         seen: list[int] = []
         keep(folder / name, trained(case, ranks, seen=seen), ranks)
         assert seen == ([0, 3, STEPS] if number == 0 or case.sharded else [])
@@ -134,6 +132,7 @@ def in_each(number: int, folder: Path) -> None:
             with pytest.raises(Cancelled):
                 trained(case, ranks, stopped, report)
             assert stopped.exists() or not ranks.first
+    part()
 
 
 def keep(path: Path, found: tuple[dict[str, torch.Tensor], TrainingLog], ranks: Ranks) -> None:

@@ -6,19 +6,16 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from subliminal import machine
 from subliminal.errors import StageError, UserError
 from subliminal.executors.leaving import leave_with
-from subliminal.ranks import Ranks
+from subliminal.ranks import Ranks, meet, part
 from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
 
 SECONDS_BETWEEN_REPORTS = 0.3
-PATIENCE = timedelta(days=1)
-"""With the other processes; whether they live is for the one that started them to see."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +71,20 @@ def run_rank(number: int, call: RankCall, line: Connection) -> None:
     """
     leave_with(call.parent)
     try:
-        ranks = _meet(number, call)
+        ranks = meet(
+            number,
+            call.count,
+            call.folder,
+            on_devices=bool(call.tasks[0].devices),  # it is shown those of the stage alone
+            sharded=call.sharded,
+        )
+        machine.use_threads(call.threads)
         tasks = [_seen_by(ranks, task, call.folder) for task in call.tasks]
         report = _LineReporter(line) if ranks.first else silent
         for outcome in call.kind.run(tasks, report):
             if ranks.first:
                 line.send(outcome)
-        _part()
+        part()
     except Cancelled:
         line.send(Stopped())
     except Exception as error:
@@ -103,28 +107,6 @@ class _LineReporter:
         self._line.send(Progress(done, total))
         if self._line.recv():
             raise Cancelled
-
-
-def _meet(number: int, call: RankCall) -> Ranks:
-    """Find the other processes, and take a device."""
-    import torch
-
-    device = "cuda" if call.tasks[0].devices else "cpu"
-    machine.use_threads(call.threads)
-    machine.use_device(number)  # it is shown those of the stage alone
-    torch.distributed.init_process_group(
-        init_method=(call.folder / "meeting").as_uri(),
-        rank=number,
-        world_size=call.count,
-        timeout=PATIENCE,
-    )
-    return Ranks(number, call.count, device, call.sharded)
-
-
-def _part() -> None:
-    import torch
-
-    torch.distributed.destroy_process_group()
 
 
 def _seen_by(ranks: Ranks, task: Task, folder: Path) -> Task:
