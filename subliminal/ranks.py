@@ -20,9 +20,9 @@ Found = TypeVar("Found")
 
 PATIENCE = timedelta(days=1)
 """With the other processes; whether they live is for the one that started them to see."""
-PIECE = 2**26
-"""Numbers that are added up at once: accelerate copies what it adds up, and a copy of all the
-gradients of a large model would not fit beside them."""
+PIECE = 2**24
+"""Numbers that are added up at once: accelerate adds up copies, and a second gradient of a whole
+model might not fit."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,40 @@ class Ranks:
         """Whether this is the one that writes and speaks."""
         return self.number == 0
 
+    def meet(self, folder: Path) -> None:
+        """Connect this process with the others, and give it its device; each has to do so.
+
+        Args:
+            folder: Where they meet, and no others.
+
+        Raises:
+            UserError: Accelerate is not installed.
+        """
+        need("accelerate", extra="lm", where="resources.devices")
+        from accelerate import PartialState
+        from accelerate.utils import patch_environment
+
+        place = {"rank": self.number, "world_size": self.count}
+        with patch_environment(**place, local_rank=self.number, local_world_size=self.count):
+            PartialState(
+                cpu=self.device == "cpu",
+                init_method=(folder / "meeting").as_uri(),
+                timeout=PATIENCE,
+                **place,
+            )
+
+    def part(self) -> None:
+        """Let go of the others; each has to do so."""
+        from accelerate import PartialState
+
+        PartialState().destroy_process_group()
+
     def add_up(self, tensor: Tensor) -> Tensor:
-        """Put the sum over the processes in the place of a tensor that each has, and return it."""
+        """Put the sum over the processes in the place of a tensor, and return it.
+
+        Args:
+            tensor: Contiguous; each process has one of this shape.
+        """
         if self.count > 1:
             from accelerate.utils import reduce
 
@@ -63,40 +95,3 @@ class Ranks:
 
 
 ALONE = Ranks()
-
-
-def meet(number: int, count: int, folder: Path, *, on_devices: bool, sharded: bool) -> Ranks:
-    """Find the other processes of a stage, and take a device; each of them has to call this.
-
-    Args:
-        number: Of this process, from 0.
-        count: Of all of them, on this machine.
-        folder: Where they meet, and no others.
-        on_devices: Whether each takes one of the CUDA devices that it is shown.
-        sharded: Whether they share out the blocks of large models.
-
-    Raises:
-        UserError: Accelerate is not installed.
-    """
-    need("accelerate", extra="lm", where="resources.devices")
-    from accelerate import PartialState
-    from accelerate.utils import patch_environment
-
-    with patch_environment(
-        rank=number, local_rank=number, world_size=count, local_world_size=count
-    ):
-        state = PartialState(
-            cpu=not on_devices,
-            init_method=(folder / "meeting").as_uri(),
-            rank=number,
-            world_size=count,
-            timeout=PATIENCE,
-        )
-    return Ranks(number, count, state.device.type, sharded)
-
-
-def part() -> None:
-    """Let go of the other processes; each of them has to call this."""
-    from accelerate import PartialState
-
-    PartialState().destroy_process_group()

@@ -16,7 +16,7 @@ from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.sharding import is_shared_out, shard, whole_weights
-from subliminal.ranks import ALONE, Ranks, meet, part
+from subliminal.ranks import ALONE, Ranks
 from subliminal.spec.language import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.stage import Cancelled, Reporter, silent
@@ -116,7 +116,8 @@ class StopAt:
 def in_each(number: int, folder: Path) -> None:
     """What each of the processes does: all cases, one after the other."""
     loop.PROGRESS_SECONDS = 0.0
-    met = meet(number, COUNT, folder, on_devices=False, sharded=False)
+    met = Ranks(number, COUNT)
+    met.meet(folder)
     torch.set_num_threads(1)
     for name, case in CASES.items():
         ranks = replace(met, sharded=case.sharded)
@@ -132,7 +133,7 @@ def in_each(number: int, folder: Path) -> None:
             with pytest.raises(Cancelled):
                 trained(case, ranks, stopped, report)
             assert stopped.exists() or not ranks.first
-    part()
+    met.part()
 
 
 def keep(path: Path, found: tuple[dict[str, torch.Tensor], TrainingLog], ranks: Ranks) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from subliminal import machine
 from subliminal.errors import StageError, UserError
 from subliminal.executors.leaving import leave_with
-from subliminal.ranks import Ranks, meet, part
+from subliminal.ranks import Ranks
 from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
 
 SECONDS_BETWEEN_REPORTS = 0.3
@@ -71,20 +71,16 @@ def run_rank(number: int, call: RankCall, line: Connection) -> None:
     """
     leave_with(call.parent)
     try:
-        ranks = meet(
-            number,
-            call.count,
-            call.folder,
-            on_devices=bool(call.tasks[0].devices),  # it is shown those of the stage alone
-            sharded=call.sharded,
-        )
+        device = "cuda" if call.tasks[0].devices else "cpu"
+        ranks = Ranks(number, call.count, device, call.sharded)
+        ranks.meet(call.folder)
         machine.use_threads(call.threads)
         tasks = [_seen_by(ranks, task, call.folder) for task in call.tasks]
         report = _LineReporter(line) if ranks.first else silent
         for outcome in call.kind.run(tasks, report):
             if ranks.first:
                 line.send(outcome)
-        part()
+        ranks.part()
     except Cancelled:
         line.send(Stopped())
     except Exception as error:
