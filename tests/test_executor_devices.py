@@ -130,6 +130,19 @@ def test_more_devices_than_there_are_are_refused(
     assert_one_line(error, "spread of seed 0: is to have 2 GPUs at once", "this machine has 1")
 
 
+def test_without_accelerate_the_processes_say_what_is_missing(
+    store: Store, log_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "accelerate.py").write_text("raise ImportError")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = spread(log_file)
+    report = run_here(store, made)[made.key]
+    assert report.state == "failed"
+    assert report.reason == (
+        "resources.devices: needs the library accelerate; pip install 'subliminal[lm]'"
+    )
+
+
 class FakeSlot:
     """Stands for a worker process that takes a while and makes nothing."""
 

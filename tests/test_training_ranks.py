@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,13 +115,12 @@ class StopAt:
 
 def in_each(number: int, folder: Path) -> None:
     """What each of the processes does: all cases, one after the other."""
-    torch.set_num_threads(1)
     loop.PROGRESS_SECONDS = 0.0
-    torch.distributed.init_process_group(
-        init_method=f"file://{folder}/meeting", rank=number, world_size=COUNT
-    )
+    met = Ranks(number, COUNT)
+    met.meet(folder)
+    torch.set_num_threads(1)
     for name, case in CASES.items():
-        ranks = Ranks(number, COUNT, sharded=case.sharded)
+        ranks = replace(met, sharded=case.sharded)
         seen: list[int] = []
         keep(folder / name, trained(case, ranks, seen=seen), ranks)
         assert seen == ([0, 3, STEPS] if number == 0 or case.sharded else [])
@@ -134,6 +133,7 @@ def in_each(number: int, folder: Path) -> None:
             with pytest.raises(Cancelled):
                 trained(case, ranks, stopped, report)
             assert stopped.exists() or not ranks.first
+    met.part()
 
 
 def keep(path: Path, found: tuple[dict[str, torch.Tensor], TrainingLog], ranks: Ranks) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -15,9 +14,6 @@ from subliminal.executors.leaving import leave_with
 from subliminal.executors.pace import Pace
 from subliminal.ranks import Ranks
 from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
-
-PATIENCE = timedelta(days=1)
-"""With the other processes; whether they live is for the one that started them to see."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +69,16 @@ def run_rank(number: int, call: RankCall, line: Connection) -> None:
     """
     leave_with(call.parent)
     try:
-        ranks = _meet(number, call)
+        device = "cuda" if call.tasks[0].devices else "cpu"
+        ranks = Ranks(number, call.count, device, call.sharded)
+        ranks.meet(call.folder)
+        machine.use_threads(call.threads)
         tasks = [_seen_by(ranks, task, call.folder) for task in call.tasks]
         report = _LineReporter(line) if ranks.first else silent
         for outcome in call.kind.run(tasks, report):
             if ranks.first:
                 line.send(outcome)
-        _part()
+        ranks.part()
     except Cancelled:
         if number == 0:
             line.send(Stopped())
@@ -103,30 +102,6 @@ class _LineReporter:
         self._line.send(Progress(done, total))
         if self._line.recv():
             raise Cancelled
-
-
-def _meet(number: int, call: RankCall) -> Ranks:
-    """Find the other processes, and take a device."""
-    import torch
-
-    machine.use_threads(call.threads)
-    device = "cpu"
-    if call.tasks[0].devices:
-        device = "cuda"
-        machine.use_device(number)  # it is shown those of the stage alone
-    torch.distributed.init_process_group(
-        init_method=(call.folder / "meeting").as_uri(),
-        rank=number,
-        world_size=call.count,
-        timeout=PATIENCE,
-    )
-    return Ranks(number, call.count, device, call.sharded)
-
-
-def _part() -> None:
-    import torch
-
-    torch.distributed.destroy_process_group()
 
 
 def _seen_by(ranks: Ranks, task: Task, folder: Path) -> Task:
