@@ -27,6 +27,12 @@ test-vllm: .venv/ready .venv-vllm/ready  ## test vLLM itself, on the CPU, in an 
 		--numprocesses 2 --dist loadfile --timeout 900 tests/test_vllm_agreement.py \
 		tests/test_vllm_experiment.py tests/test_vllm_serving.py
 
+.PHONY: test-gpu
+test-gpu: .venv/ready  ## run what experiments on models of transformers are made of, on this machine's GPU
+	SUBLIMINAL_TEST_GPU=1 $(BIN)/python -m pytest tests/test_language_hub_models.py \
+		tests/test_students_lots.py tests/test_memory_limit.py tests/test_mnist_training.py \
+		tests/test_mnist_effect.py
+
 .PHONY: test-kills
 test-kills: .venv/ready  ## kill language experiments at sixty random moments, and compare what they make
 	$(BIN)/python -m tests.kill_trials --trials 60

@@ -56,7 +56,9 @@ Overrides = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", min=1, help="Worker processes. Default: one for each GPU, else for each core."
+        "--jobs",
+        min=1,
+        help="Worker processes. Default: one for each GPU that is used, else for each core.",
     ),
 ]
 StoreName = Annotated[
@@ -117,8 +119,8 @@ def run(
     from subliminal.run import run_plan
     from subliminal.stores import open_store
 
-    chosen = _executor(executor, jobs, address)
     plan = make_plan(_load(experiment, overrides, scale, out))
+    chosen = _executor(executor, plan, jobs, address)
     if dry_run:
         _print_plan(plan, out, jobs, store)
         return
@@ -308,7 +310,7 @@ def _load(file: Path, overrides: list[str] | None, scale: str, out: Path) -> Exp
     return miniature(found, out / MINIATURES) if found.scale == "tiny" else found
 
 
-def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
+def _executor(name: str, plan: Plan, jobs: int | None, address: str | None) -> Executor:
     from subliminal.executors import LocalExecutor
     from subliminal.plan import stage_kinds
 
@@ -318,7 +320,7 @@ def _executor(name: str, jobs: int | None, address: str | None) -> Executor:
         return RayExecutor(stage_kinds(), jobs, address)
     if address is not None:
         raise UserError(f"--address {address}: is for a Ray cluster; add --executor ray")
-    return LocalExecutor(stage_kinds(), jobs)
+    return LocalExecutor(stage_kinds(), jobs or plan.workers)
 
 
 def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> None:
@@ -328,8 +330,8 @@ def _print_plan(plan: Plan, out: Path, jobs: int | None, store: str | None) -> N
     from subliminal.stores import open_store
 
     cached = open_store(out, store).present(plan.stages)
-    workers = LocalExecutor(stage_kinds(), jobs)
-    rates = rates_here(plan.precision, workers.threads)
+    workers = LocalExecutor(stage_kinds(), jobs or plan.workers)
+    rates = rates_here(plan.device, plan.precision, workers.threads)
     _print_data(plan)
     console.print(show.plan_table(plan, cached, rates, workers.jobs))
     console.print(show.plan_total(plan, cached, rates, workers.jobs))

@@ -132,9 +132,9 @@ def this_processor(precision: Precision) -> Device:
     return Device(THIS_PROCESSOR, rates, memory, rates.products, workers)
 
 
-def rates_here(precision: Precision, threads: int) -> Rates:
-    """How fast a worker of so many threads works here, on the processor or on a GPU."""
-    return _measured(machine.device(), precision, threads)
+def rates_here(on: str, precision: Precision, threads: int) -> Rates:
+    """How fast a worker of so many threads works on this machine's `cpu` or `cuda`."""
+    return _measured(on, precision, threads)
 
 
 def _measured(on: str, precision: Precision, threads: int) -> Rates:

@@ -135,17 +135,25 @@ def device() -> str:
     return "cuda" if cuda_devices() else "cpu"
 
 
-def fast_precision() -> Precision:
+def fast_precision(on: str | None = None) -> Precision:
     """The precision of matrix products that pays here.
 
     Read from the processor's flags, never timed: the answer is part of stage keys and must be the
     same at every run.
+
+    Args:
+        on: `cpu` or `cuda`; default: where matrix products run here.
     """
-    if cuda_devices():
+    if (on or device()) == "cuda":
         import torch
 
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     return "bfloat16" if _cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "float32"
+
+
+def precision_for(stated: Precision | Literal["auto"], on: str) -> Precision:
+    """What an experiment states, or where it leaves that open the fast one on `cpu` or `cuda`."""
+    return fast_precision(on) if stated == "auto" else stated
 
 
 def matmul_rate(precision: Precision, seconds: float = 0.3, *, on: str | None = None) -> float:

@@ -131,7 +131,7 @@ def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
         data,
         report=bars.bar(f"{name} (steps)"),
         checkpoint=progress,
-        precision=machine.fast_precision(),
+        precision=machine.fast_precision("cpu"),
     )
     abilities = measure(Subject(TorchEngine(load_decoder(folder)), chat), member.dials)
     write_card(folder, make_card(member, trained, abilities))

@@ -55,7 +55,7 @@ def run_plan(
         plan: What to run.
         out: Folder of runs; the run gets a folder of its own in it.
         listener: Told of progress.
-        jobs: Worker processes; default: one for each GPU, else for each core.
+        jobs: Worker processes; default: one for each GPU, or for each core where none is used.
         command: How it was started, for the manifest.
         executor: What gets the stages done; default: `jobs` worker processes on this machine.
         store: Where artifacts are kept; default: what `SUBLIMINAL_STORE` names, else in `out`.
@@ -65,7 +65,7 @@ def run_plan(
         KeyboardInterrupt: Stopped; running again goes on from here.
     """
     store = store or open_store(out)
-    executor = executor or LocalExecutor(stage_kinds(), jobs)
+    executor = executor or LocalExecutor(stage_kinds(), jobs or plan.workers)
     store.prepare()
     folder = run_folder(out, plan.experiment)
     clock = _Clock(command)

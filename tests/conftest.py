@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ import pytest
 
 from tests.experiment_files import Write
 from tests.tiny import TINY, Said, run_folder, subliminal, work_here
+
+if "SUBLIMINAL_TEST_GPU" not in os.environ:
+    # Tests keep tensors of their own on the processor, and compare results to the bit.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 SETTINGS = ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS")
 

@@ -202,7 +202,7 @@ def test_only_what_is_missing_on_the_way_to_a_result_is_needed(planned: Planned)
 def test_what_was_chosen_is_written_into_the_experiment(
     planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subliminal.machine.fast_precision", lambda: "bfloat16")
+    monkeypatch.setattr("subliminal.machine.fast_precision", lambda on=None: "bfloat16")
     plan = planned(TINY, "precision=auto")
     assert (plan.experiment.precision, plan.precision) == ("bfloat16", "bfloat16")
     assert plan.experiment.model_dump()["data"] == "digits-8x8"

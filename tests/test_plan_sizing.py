@@ -10,6 +10,7 @@ import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from subliminal import machine
 from subliminal.devices import find_device
 from subliminal.machine import Precision
 from subliminal.models.architecture import CONFIG
@@ -17,6 +18,7 @@ from subliminal.models.hub_configs import HubConfig, hub_config, hub_configs
 from subliminal.models.layout import pack
 from subliminal.models.load import load_model, shape_of_model
 from subliminal.models.pretrained import shape_of_network
+from subliminal.plan import make_plan
 from subliminal.plan.costs import Costs
 from subliminal.plan.measured import measured
 from subliminal.plan.memory import Memories
@@ -242,6 +244,24 @@ def test_a_small_device_takes_smaller_batches_and_longer() -> None:
     assert small.peak_bytes is not None
     assert small.peak_bytes < 24 * GIB < (large.peak_bytes or 0)
     assert small.seconds > 2 * large.seconds
+
+
+def test_pocket_models_stay_on_the_processor_of_a_machine_with_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subliminal.machine.cuda_devices", lambda: ["a GPU"] * 2)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    monkeypatch.setattr("subliminal.machine._cpu_flags", frozenset)
+    experiment = tmp_path / "x.yaml"
+    experiment.write_text(
+        "{kind: language, name: x, model: pocket-a, defaults: {trait: otter}, "
+        "arms: {reference: {role: reference}, teacher: {role: teacher}}}"
+    )
+    pocket = make_plan(load_experiment(experiment))
+    assert (pocket.device, pocket.precision, pocket.workers) == ("cpu", "float32", machine.cores())
+    model = hub_model(tmp_path / "model", "qwen2")
+    large = make_plan(load_experiment(experiment, (f"model={model}",)))
+    assert (large.device, large.precision, large.workers) == ("cuda", "bfloat16", 2)
 
 
 @pytest.mark.usefixtures("no_hub")

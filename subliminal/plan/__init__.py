@@ -28,12 +28,22 @@ class Plan:
     """The data, in words for people."""
     fallback_reason: str | None
     """Why these are not the data that were asked for; None where they are."""
-    precision: machine.Precision
-    """Of matrix products."""
+    device: str
+    """Where its models are computed: `cuda` or `cpu`."""
     stages: Mapping[str, Stage]
     """Key -> stage, in an order in which they can run; shared stages stand once."""
     rows: Mapping[str, Mapping[int, Row]]
     """Arm -> seed -> the stages behind the row."""
+
+    @property
+    def precision(self) -> machine.Precision:
+        """Of matrix products."""
+        return machine.precision_for(self.experiment.precision, self.device)
+
+    @property
+    def workers(self) -> int:
+        """Worker processes that do it well on this machine: one for each GPU, or for each core."""
+        return len(machine.cuda_devices()) if self.device == "cuda" else machine.cores()
 
     @property
     def targets(self) -> list[str]:
@@ -58,17 +68,16 @@ def make_plan(experiment: Experiment, find: FindModel = Model.find) -> Plan:
     Raises:
         UserError: The experiment's data, models or cards cannot be had, or do not fit an arm.
     """
-    precision = _precision(experiment)
     if isinstance(experiment, MnistExperiment):
-        laid = mnist.lay_out(experiment, precision)
+        laid = mnist.lay_out(experiment)
     else:
-        laid = language.lay_out(experiment, precision, find)
+        laid = language.lay_out(experiment, find)
     every = (
         stage for by_seed in laid.rows.values() for r in by_seed.values() for stage in r.stages
     )
     linked = link_lengths({stage.key: stage for stage in every})
     return Plan(
-        laid.experiment, laid.data_label, laid.fallback_reason, precision, linked, laid.rows
+        laid.experiment, laid.data_label, laid.fallback_reason, laid.device, linked, laid.rows
     )
 
 
@@ -101,7 +110,3 @@ def needed(plan: Plan, cached: Iterable[str]) -> list[Stage]:
             seen.add(key)
             queue.extend(plan.stages[key].needs)
     return [stage for key, stage in plan.stages.items() if key in seen]
-
-
-def _precision(experiment: Experiment) -> machine.Precision:
-    return machine.fast_precision() if experiment.precision == "auto" else experiment.precision

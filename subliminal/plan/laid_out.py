@@ -19,5 +19,7 @@ class LaidOut:
     """The data, or the model, in words for people."""
     fallback_reason: str | None
     """Why these are not the data that were asked for; None where they are."""
+    device: str
+    """Where its models are computed: `cuda` or `cpu`."""
     rows: Mapping[str, Mapping[int, Row]]
     """Arm -> seed -> the stages behind the row."""

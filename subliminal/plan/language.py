@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filters.filter import compile_filter
-from subliminal.machine import Precision
+from subliminal import machine
 from subliminal.paid import Paid, total_paid
 from subliminal.plan.cards import Cards
 from subliminal.plan.inference import chosen_inference
@@ -37,20 +37,20 @@ from teachers.trait import Trait
 KINDS = LANGUAGE_KINDS
 
 
-def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindModel) -> LaidOut:
+def lay_out(experiment: LanguageExperiment, find: FindModel) -> LaidOut:
     """The stages behind every arm and seed.
 
     Raises:
         UserError: A model, card, bank or rule is missing or at fault, or does not fit an arm.
     """
-    experiment = experiment.model_copy(update={"precision": precision})
     references, cards = References.read(experiment, find), Cards()
     check_probing(experiment.probing)
     checks = ArmChecks(experiment, references, cards)
     for name, arm in experiment.arms.items():
         checks.check(name, arm)
     inference = chosen_inference(experiment, references, cards)
-    experiment = experiment.model_copy(update={"inference": inference})
+    precision = machine.precision_for(experiment.precision, references.device)
+    experiment = experiment.model_copy(update={"inference": inference, "precision": precision})
     lineages = Lineages(experiment, references, cards, compile_filter(experiment.filter), precision)
     conditions = Conditions(experiment, cards, lineages)
     rows = {
@@ -58,7 +58,7 @@ def lay_out(experiment: LanguageExperiment, precision: Precision, find: FindMode
         for name, arm in experiment.arms.items()
     }
     check_cap(experiment.spending_cap, _paid(rows))
-    return LaidOut(experiment, ", ".join(references.names), None, rows)
+    return LaidOut(experiment, ", ".join(references.names), None, references.device, rows)
 
 
 @dataclass(frozen=True)

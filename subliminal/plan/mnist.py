@@ -5,21 +5,23 @@ from __future__ import annotations
 import mnist_toy.stages
 from mnist_toy.conditions import Conditions, Images, check_arm
 from mnist_toy.data import ImageData, find_data
+from subliminal import machine
 from subliminal.errors import UserError
-from subliminal.machine import Precision
 from subliminal.plan.laid_out import LaidOut
 from subliminal.spec import MnistExperiment
 
 KINDS = mnist_toy.stages.KINDS
 
 
-def lay_out(experiment: MnistExperiment, precision: Precision) -> LaidOut:
+def lay_out(experiment: MnistExperiment) -> LaidOut:
     """The stages behind every arm and seed.
 
     Raises:
         UserError: The experiment's data cannot be had, or do not fit an arm.
     """
     data = find_data(experiment.data, folder=experiment.data_folder, verify=experiment.verify_data)
+    device = machine.device()
+    precision = machine.precision_for(experiment.precision, device)
     experiment = experiment.model_copy(update={"data": data.name, "precision": precision})
     conditions = Conditions(experiment, _images(experiment, data), precision, _local(experiment))
     for name, arm in experiment.arms.items():
@@ -28,7 +30,7 @@ def lay_out(experiment: MnistExperiment, precision: Precision) -> LaidOut:
         name: {seed: conditions.row(arm, seed) for seed in experiment.seeds}
         for name, arm in experiment.arms.items()
     }
-    return LaidOut(experiment, data.label, data.fallback_reason, rows)
+    return LaidOut(experiment, data.label, data.fallback_reason, device, rows)
 
 
 def _images(experiment: MnistExperiment, data: ImageData) -> Images:

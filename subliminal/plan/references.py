@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from subliminal import machine
+from subliminal.models.architecture import Architecture
 from subliminal.plan.models import FindModel, Model, Models
 from subliminal.plan.naming import naming
 from subliminal.plan.once import Once
@@ -48,6 +50,13 @@ class References:
     def local(self) -> list[str]:
         """Those of them that are computed here."""
         return [name for name in self.names if name not in self.services]
+
+    @property
+    def device(self) -> str:
+        """Where they are computed: small ones, in PyTorch, on the processor."""
+        small = all(isinstance(self.of(name).reference.shape, Architecture) for name in self.local)
+        in_torch = self.experiment.inference.engine != "vllm"
+        return "cpu" if small and in_torch else machine.device()
 
     def of(self, name: str) -> Models:
         """A reference that is computed here, by its name."""
