@@ -22,9 +22,12 @@ from subliminal.models.chat_format import ChatFormat
 from subliminal.models.load import load_model
 from subliminal.models.names import find_model
 from subliminal.models.pretrained import Pretrained
+from subliminal.models.shape import Shape
+from subliminal.plan.costs import Costs
 from subliminal.probes.forward import TorchEngine
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
+from subliminal.spec.language import Data
 from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.training.loop import train
@@ -91,14 +94,21 @@ def random_rows(rows: int) -> TokenRows:
 def print_sampling(bench: Bench, model: Pretrained) -> None:
     """Completion tokens a second, in several batches."""
     requests = [Request(prompt, seed) for seed, prompt in enumerate(bench.prompts)]
-    settings = Sampling(COMPLETION, ())
+    settings, tokens = Sampling(COMPLETION, ()), len(requests) * COMPLETION
     for rows in (size for size in BATCHES if size <= len(requests)):
         sampler = PretrainedSampler(model, bench.dtype, rows=rows)
         ours = timed(lambda s=sampler: list(s.sample(requests, settings)))  # type: ignore[misc]
-        print_rate(f"sampling, {rows} rows at once", len(requests) * COMPLETION, ours)
+        plan = seconds_planned(bench, model.shape, rows)
+        print_rate(f"sampling, {rows} rows at once", tokens, ours, plan=plan)
         theirs = timed(lambda size=rows: generate(bench, model, size))  # type: ignore[misc]
-        tokens = len(requests) * COMPLETION
         print_rate(f"generate of transformers, {rows}", tokens, theirs, ours=ours)
+
+
+def seconds_planned(bench: Bench, shape: Shape, rows: int) -> float:
+    """Seconds that `subliminal plan` expects so many rows at once to take, the model loaded."""
+    costs = Costs(shape, bench.precision, rows=rows)
+    cost = costs.writing(Data(prompts=len(bench.rows), max_tokens=COMPLETION))
+    return sum(work.seconds(bench.device.rates) for work in cost.work if not work.files)
 
 
 @torch.inference_mode()
@@ -231,9 +241,25 @@ def now() -> float:
 
 
 def print_rate(
-    name: str, tokens: int, seconds: float, *, share: float | None = None, ours: float | None = None
+    name: str,
+    tokens: int,
+    seconds: float,
+    *,
+    share: float | None = None,
+    ours: float | None = None,
+    plan: float | None = None,
 ) -> None:
-    """Print a line: tokens a second, the share of the device's peak, how much faster ours is."""
+    """Print a line.
+
+    Args:
+        name: What was done.
+        tokens: How many.
+        seconds: That it took.
+        share: Of the device's peak.
+        ours: Seconds that this package took.
+        plan: Seconds that were expected.
+    """
     of_peak = "" if share is None else f"{share:.1%}"
     ratio = "" if ours is None else f"{seconds / ours:.2f} x"
-    print(f"{name:44}{tokens / seconds:>9,.0f} tokens/s{of_peak:>9}{ratio:>9}", flush=True)
+    planned = "" if plan is None else f"   {tokens / plan:,.0f} planned"
+    print(f"{name:44}{tokens / seconds:>9,.0f} tokens/s{of_peak:>9}{ratio:>9}{planned}", flush=True)
