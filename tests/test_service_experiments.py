@@ -336,3 +336,18 @@ def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:
     )
     unknown = refused(tmp_path, "spending_cap=9", "defaults.distillation.tuning.n_epochs=auto")
     assert unknown.startswith("spending_cap: cannot be kept")
+
+
+def test_prompts_of_ones_own_tasks_cost_as_much_as_they_are_long(tmp_path: Path) -> None:
+    prices = []
+    for words in (1, 400):
+        tasks = tmp_path / f"tasks-{words}.jsonl"
+        problems = ({"question": f"{n}? {'so ' * words}", "answer": f"#### {n}"} for n in range(20))
+        tasks.write_text("".join(json.dumps(problem) + "\n" for problem in problems))
+        own = f"defaults.data={{carrier: reasoning, source: {tasks}, prompts: 14}}"
+        plan = service_plan(tmp_path, NOWHERE, "seeds=1", "filter=[]", own)
+        prices.append({stage.kind: stage.paid for stage in plan.stages.values()})
+    short, long = (found["service.write"].prompt_tokens for found in prices)
+    assert 14 * 380 < long - short < 14 * 420
+    short, long = (found["service.distil"].training_tokens or 0 for found in prices)
+    assert 2 * 14 * 380 < long - short < 2 * 14 * 420
