@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from subliminal import machine
-from subliminal.console import ProgressListener
+from subliminal.console import ProgressListener, plan_table, plan_total
+from subliminal.cost import ORDINARY
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan, inference
@@ -325,6 +326,11 @@ def test_a_run_tells_what_it_may_cost_before_it_begins(tmp_path: Path) -> None:
     ProgressListener(Console(file=told, width=200)).planned(asking)
     price = sum(stage.paid.price or 0.0 for stage in asking)
     assert f"of answers; at most some {price:.4g}\n" in told.getvalue()
+    # How long a service takes is not told as if it were known.
+    assert " beside what services take, " in plan_total(plan, set(), ORDINARY, jobs=2)
+    times = plan_table(plan, set(), ORDINARY, jobs=2).columns[7].cells
+    # Filters and gates are here.
+    assert set(times) == {"at a service", "0:00:00"}
 
 
 def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:
