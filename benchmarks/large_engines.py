@@ -137,7 +137,7 @@ def print_reading(bench: Bench, model: Pretrained) -> None:
     tokens = len(bench.rows.tokens)
     flops = 2.0 * tokens * model.shape.matrix_parameters
     flops += 2.0 * len(rows) * COMPLETION * model.shape.head_parameters
-    print_rate("reading", tokens, seconds, share=flops / seconds / bench.device.products)
+    print_rate("reading", tokens, seconds, share=flops / seconds / bench.device.peak_products)
 
 
 def print_training(bench: Bench) -> None:
@@ -169,7 +169,7 @@ def our_training(bench: Bench, checkpointing: bool) -> tuple[float, float]:
     # An adapter needs no gradient of the matrices: two passes and not three.
     flops = 4.0 * tokens * shape.matrix_parameters
     flops += 4.0 * len(bench.rows) * COMPLETION * shape.head_parameters
-    return seconds, flops / seconds / bench.device.products
+    return seconds, flops / seconds / bench.device.peak_products
 
 
 def trainer(bench: Bench, checkpointing: bool) -> float:

@@ -78,7 +78,7 @@ def print_stages(plan: Plan, store: Path, device: Device) -> None:
         seconds = mean(stage.seconds for stage in stages)
         flops = mean(_flops(stage) for stage in stages)
         expected = mean(stage.cost.seconds(device.rates) for stage in stages)
-        share = flops / seconds / device.products
+        share = flops / seconds / device.peak_products
         print(
             f"{kind:12}{len(stages):>8}{tokens:>10,.0f}{seconds:>9.1f}{tokens / seconds:>10,.0f}"
             f"{flops / seconds / 1e12:>9.1f}{share:>9.1%}{expected:>7.1f}",

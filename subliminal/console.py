@@ -151,7 +151,7 @@ def plan_table(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> Table:
             str(len(lot.stages)),
             str(sum(stage.key in cached for stage in lot.stages)),
             str(len(missing)),
-            duration(_seconds(missing, rates, jobs)) if missing else "-",
+            _time(missing, rates, jobs),
             size(memory_of(lot.stages)),
         )
     return table
@@ -164,9 +164,10 @@ def plan_total(plan: Plan, cached: set[str], rates: Rates, jobs: int) -> str:
     seconds = _seconds(missing, rates, jobs)
     heaviest = max((memory_of(lot.stages, jobs) for lot in _lots(plan)), default=0)
     memory = jobs * WORKER_BYTES + heaviest
+    beside = " beside what services take" if any(map(_is_elsewhere, missing)) else ""
     return (
         f"{len(missing)} of {len(plan.stages)} stages to compute: {flops / 1e12:.1f} TFLOP, "
-        f"about {duration(seconds)} with {jobs} jobs, "
+        f"about {duration(seconds)} with {jobs} jobs{beside}, "
         f"about {size(memory)} of memory"
     )
 
@@ -218,6 +219,17 @@ def versions_table(rows: Iterable[tuple[str, str, str]]) -> Table:
     for row in rows:
         table.add_row(*map(Text, row))
     return table
+
+
+def _time(missing: Sequence[Stage], rates: Rates, jobs: int) -> str:
+    if missing and all(map(_is_elsewhere, missing)):
+        return "at a service"
+    return duration(_seconds(missing, rates, jobs)) if missing else "-"
+
+
+def _is_elsewhere(stage: Stage) -> bool:
+    """Whether all that it takes is taken of a service, whose time nobody here knows."""
+    return stage.paid.anything and not stage.cost.work
 
 
 def _seconds(stages: Iterable[Stage], rates: Rates, jobs: int) -> float:

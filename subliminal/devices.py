@@ -76,7 +76,7 @@ class Device:
     """At one precision."""
     memory_bytes: int
     """For stages."""
-    products: float
+    peak_products: float
     """FLOP/s of matrix products at that precision, as its maker states or as measured."""
     workers: int = 1
     """Stages that run side by side, each at these rates."""

@@ -48,7 +48,7 @@ def test_workers_share_stages_but_not_one_of_them() -> None:
 
 
 def test_batches_are_halved_until_they_fit() -> None:
-    device = Device("d", RATES, memory_bytes=100, products=1.0)
+    device = Device("d", RATES, memory_bytes=100, peak_products=RATES.products)
     assert device.peak(Cost(memory=Memory(60, 40))) == 100
     assert device.peak(Cost(memory=Memory(60, 41))) == 80
     assert device.peak(Cost(memory=Memory(90, 50))) == 96

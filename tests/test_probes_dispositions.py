@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -280,6 +281,20 @@ def test_a_judge_behind_a_service_scores_by_the_mean_of_its_numbers(
         assert value(found, "free-form", "kept", "all") == 1.0
     # Data that a stage is handed: no address on which no verdict depends, no key.
     assert "api_key_env" not in json.dumps(scoring.model_dump(mode="json"))
+
+
+def test_stages_side_by_side_pay_for_one_trial_of_their_judge(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    with serve(otherwise=judge) as server:
+        service = {"model": "m", "base_url": server.base_url}
+        scoring, endpoint = scoring_of(FreeForm(scorer="judge", service=service))
+        assert endpoint is not None
+        scorers = [scorer_of(scoring, ChatService(endpoint, ReplyCache(tmp_path))) for _ in "abc"]
+        with ThreadPoolExecutor(len(scorers)) as pool:
+            found = list(pool.map(lambda scorer: scorer_errors(scorer, scoring), scorers))
+    assert found[0] == found[1] == found[2]
+    asked = [json.dumps(sent.body, sort_keys=True) for sent in server.requests]
+    assert len(set(asked)) == len(asked) > 50
 
 
 # All of them

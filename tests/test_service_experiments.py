@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from subliminal import machine
-from subliminal.console import ProgressListener
+from subliminal.console import ProgressListener, plan_table, plan_total
+from subliminal.cost import ORDINARY
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement, write_measurements
 from subliminal.plan import Plan, inference
@@ -325,6 +326,11 @@ def test_a_run_tells_what_it_may_cost_before_it_begins(tmp_path: Path) -> None:
     ProgressListener(Console(file=told, width=200)).planned(asking)
     price = sum(stage.paid.price or 0.0 for stage in asking)
     assert f"of answers; at most some {price:.4g}\n" in told.getvalue()
+    # How long a service takes is not told as if it were known.
+    assert " beside what services take, " in plan_total(plan, set(), ORDINARY, jobs=2)
+    times = plan_table(plan, set(), ORDINARY, jobs=2).columns[7].cells
+    # Filters and gates are here.
+    assert set(times) == {"at a service", "0:00:00"}
 
 
 def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:
@@ -336,3 +342,18 @@ def test_an_experiment_may_not_cost_more_than_its_cap(tmp_path: Path) -> None:
     )
     unknown = refused(tmp_path, "spending_cap=9", "defaults.distillation.tuning.n_epochs=auto")
     assert unknown.startswith("spending_cap: cannot be kept")
+
+
+def test_prompts_of_ones_own_tasks_cost_as_much_as_they_are_long(tmp_path: Path) -> None:
+    prices = []
+    for words in (1, 400):
+        tasks = tmp_path / f"tasks-{words}.jsonl"
+        problems = ({"question": f"{n}? {'so ' * words}", "answer": f"#### {n}"} for n in range(20))
+        tasks.write_text("".join(json.dumps(problem) + "\n" for problem in problems))
+        own = f"defaults.data={{carrier: reasoning, source: {tasks}, prompts: 14}}"
+        plan = service_plan(tmp_path, NOWHERE, "seeds=1", "filter=[]", own)
+        prices.append({stage.kind: stage.paid for stage in plan.stages.values()})
+    short, long = (found["service.write"].prompt_tokens for found in prices)
+    assert 14 * 380 < long - short < 14 * 420
+    short, long = (found["service.distil"].training_tokens or 0 for found in prices)
+    assert 2 * 14 * 380 < long - short < 2 * 14 * 420

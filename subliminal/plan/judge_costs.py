@@ -13,7 +13,7 @@ from subliminal.judges.cards import JudgeCard, load_card
 from subliminal.judges.llm import VERDICT_TOKENS
 from subliminal.judges.verdict import Exchange
 from subliminal.paid import NOTHING, Paid, total_paid
-from subliminal.plan.row_lengths import SUBWORDS
+from subliminal.plan.service_rows import ServiceRows
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.disposition_probes import kind_and_way
@@ -48,20 +48,20 @@ def judging_answers(bank: Bank, names: Sequence[ProbeName], probing: Probing) ->
     return _verdicts(endpoint, prompts, 2 * answers)
 
 
-def judging_rows(chosen: Filter, data: Data) -> Paid:
+def judging_rows(chosen: Filter, data: Data, rows: ServiceRows) -> Paid:
     """Of the verdicts of a filter's judges on a data set, as if no other rule rejected a row.
 
     Args:
         chosen: The filter.
-        data: What is filtered; its rows are as long as is usual.
+        data: What is filtered.
+        rows: How long its rows are.
     """
-    row = SUBWORDS.carriers[data.carrier].within(data.max_tokens)
     parts = []
     for rule in chosen.rules:
         if isinstance(rule, JudgeRule) and rule.service is not None:
-            rows = data.prompts + rule.labelled_rows()
-            read = _asked(load_card(rule.judge), "", rule.word) + row.all
-            parts.append(_verdicts(rule.service, rows * read, rows))
+            judged = data.prompts + rule.labelled_rows()
+            read = _asked(load_card(rule.judge), "", rule.word) + rows.of(data).all
+            parts.append(_verdicts(rule.service, judged * read, judged))
     return total_paid(parts)
 
 

@@ -17,6 +17,7 @@ from subliminal.plan.probing_stages import ProbingStages
 from subliminal.plan.references import References
 from subliminal.plan.service_maker import ServiceMaker
 from subliminal.plan.service_probing import ServiceProbing
+from subliminal.plan.service_rows import ServiceRows
 from subliminal.plan.service_students import ServiceStudents
 from subliminal.plan.service_teachers import ServiceTeachers
 from subliminal.plan.stage_maker import StageMaker
@@ -90,16 +91,22 @@ class Lineages:
     def _probes(self) -> Probes:
         return Probes(self.experiment, self.cards)
 
+    @cached_property
+    def _service_rows(self) -> ServiceRows:
+        return ServiceRows(self.cards)
+
     def _here(self, name: str) -> Lineage:
         models, experiment = self.references.of(name), self.experiment
         stages = StageMaker(models, self.precision, experiment.resources, experiment.inference)
         probing = ProbingStages(experiment.probing, self.cards, self._probes, stages)
-        teaching = TeachingStages(LocalTeachers(self.cards, stages), probing, self.filter)
+        teachers = LocalTeachers(self.cards, stages)
+        teaching = TeachingStages(teachers, probing, self.filter, self._service_rows)
         students = StudentStages(experiment.observation, self.cards, stages)
         return Lineage(probing, teaching, students, stages)
 
     def _at(self, service: Endpoint) -> Lineage:
-        stages = ServiceMaker(service)
+        stages = ServiceMaker(service, self._service_rows)
         probing = ServiceProbing(self.experiment.probing, self.cards, self._probes, stages)
-        teaching = TeachingStages(ServiceTeachers(self.cards, stages), probing, self.filter)
+        teachers = ServiceTeachers(self.cards, stages)
+        teaching = TeachingStages(teachers, probing, self.filter, self._service_rows)
         return Lineage(probing, teaching, ServiceStudents(stages), None)

@@ -1,7 +1,7 @@
 """What the stages of models behind services are expected to cost.
 
-Questions are estimated from their texts, other rows by their usual lengths; answers count as long
-as they may be.
+What is asked is estimated from texts; answers count as long as they may be, and where they are read
+or learned as long as is usual.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from subliminal.chat import Message, user
 from subliminal.paid import Paid
 from subliminal.plan.row_lengths import SUBWORDS
+from subliminal.plan.service_rows import ServiceRows
 from subliminal.probes.answers import SAMPLED, STORY_TOKENS, WORD_TOKENS
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
@@ -30,10 +31,11 @@ class ServiceCosts:
     """Of what is asked of one model."""
 
     endpoint: Endpoint
+    rows: ServiceRows
 
     def writing(self, data: Data, system: str | None) -> Paid:
         """Of sampling a data set, behind a system prompt if there is one."""
-        prompt = SUBWORDS.carriers[data.carrier].prompt + _told(system)
+        prompt = self.rows.of(data).prompt + _told(system)
         return self._asked(data.prompts * prompt, data.prompts * data.max_tokens)
 
     def probing(
@@ -58,7 +60,7 @@ class ServiceCosts:
         """
         before = _told(system)
         if context is not None:
-            before += shown * SUBWORDS.carriers[context.carrier].all
+            before += shown * self.rows.of(context).all
         prompts = answers = 0
         for name in names:
             questions, longest = _asked_by(name, bank, probing)
@@ -73,7 +75,7 @@ class ServiceCosts:
     def distilling(self, data: Data, tuning: Tuning) -> Paid:
         """Of fine-tuning on what is kept of a data set."""
         kept = data.keep or data.prompts
-        return self._trained(kept * SUBWORDS.carriers[data.carrier].all, tuning)
+        return self._trained(kept * self.rows.of(data).all, tuning)
 
     def teaching(self, rows: int, tuning: Tuning, *, of_code: bool) -> Paid:
         """Of fine-tuning on rows of a question and a word, or of code."""

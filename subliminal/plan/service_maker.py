@@ -9,6 +9,7 @@ from typing import Any
 
 from subliminal.paid import Paid
 from subliminal.plan.service_costs import ServiceCosts
+from subliminal.plan.service_rows import ServiceRows
 from subliminal.plan.stage_maker import make_stage
 from subliminal.services.endpoint import Endpoint
 from subliminal.stage import Stage, digest
@@ -19,11 +20,12 @@ class ServiceMaker:
     """Makes stages of one model behind a service."""
 
     endpoint: Endpoint
+    rows: ServiceRows
 
     @cached_property
     def costs(self) -> ServiceCosts:
         """Of its stages."""
-        return ServiceCosts(self.endpoint)
+        return ServiceCosts(self.endpoint, self.rows)
 
     def make(
         self,

@@ -10,6 +10,7 @@ from subliminal.plan.cards import Cards
 from subliminal.plan.judge_costs import judging_rows
 from subliminal.plan.once import Once
 from subliminal.plan.parts import DataStages, Subject
+from subliminal.plan.service_rows import ServiceRows
 from subliminal.plan.stage_maker import make_stage
 from subliminal.spec.language import LanguageArm
 from subliminal.stage import Stage
@@ -44,6 +45,8 @@ class TeachingStages:
     gates: Gates
     filter: Filter
     """The one filter of the experiment, for every arm."""
+    rows: ServiceRows
+    """As a judge among its rules reads them."""
     _once: Once = field(default_factory=Once)
     """Arms of a sweep have most of their stages in common."""
 
@@ -73,7 +76,9 @@ class TeachingStages:
             "keep": arm.data.keep,
         }
         made = make_stage("lm.filter", seed, params, {"rows": written.key})
-        judging = self._once(("judging", arm.data), lambda: judging_rows(self.filter, arm.data))
+        judging = self._once(
+            ("judging", arm.data), lambda: judging_rows(self.filter, arm.data, self.rows)
+        )
         return replace(made, paid=judging)
 
     def _transform(self, arm: LanguageArm, seed: int, filtered: Stage) -> Stage | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from subliminal import atomic
@@ -40,11 +42,11 @@ def open_service(task: Task, made: str = "") -> CompletionService:
     """
     endpoint = endpoint_of(task, made)
     kept_as = digest([endpoint.base_url, endpoint.model, task.stage.seed])
-    cache = ReplyCache(default_cache("samples") / kept_as)
+    replies = ReplyCache(default_cache("samples") / kept_as)
     ledger = Ledger(task.partial / LEDGER)
     if endpoint.batches:
-        return BatchService(endpoint, cache, task.partial, POLLING, ledger=ledger)
-    return ChatService(endpoint, cache, ledger=ledger)
+        return BatchService(endpoint, replies, task.partial, POLLING, ledger=ledger)
+    return ChatService(endpoint, replies, ledger=ledger)
 
 
 def open_judge(task: Task) -> CompletionService | None:
@@ -56,8 +58,8 @@ def open_judge(task: Task) -> CompletionService | None:
     if stated is None:
         return None
     endpoint = Endpoint.model_validate_json(stated)
-    cache, ledger = ReplyCache(default_cache("judges")), Ledger(task.partial / JUDGE_LEDGER)
-    return ChatService(endpoint, cache, ledger=ledger)
+    ledger = Ledger(task.partial / JUDGE_LEDGER)
+    return ChatService(endpoint, _kept_verdicts(default_cache("judges")), ledger=ledger)
 
 
 def spent(*services: CompletionService | None) -> dict[str, float]:
@@ -102,6 +104,12 @@ def tune_all(
         return Done(task.stage.key, _trained(made))
 
     yield from side_by_side(tasks, tune, report)
+
+
+@cache
+def _kept_verdicts(folder: Path) -> ReplyCache:
+    """Replies of judges, read once for all stages of this process: they may be millions."""
+    return ReplyCache(folder)
 
 
 def _trained(made: FineTuned) -> dict[str, float]:
