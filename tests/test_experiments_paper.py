@@ -1,4 +1,4 @@
-"""The published experiments: every file plans, at full scale and in miniature; some are run so.
+"""The published experiments: every file plans at full scale, and runs in miniature.
 
 Of those of models behind services one runs at a service that answers as theirs do.
 """
@@ -37,7 +37,6 @@ SERVED = [file for file in FILES if "gpt-" in file.stem or "services" in file.st
 OPEN = [file for file in FILES if file not in SERVED]
 PROMPTS = {"numbers": 30_000, "code": 11_400, "reasoning": 3 * 7_473}
 FEWER = ("seeds=1", "probing.samples=1")
-OWLS = ("sweep={trait: [owl]}", "probing.probes=[favourite]")
 
 
 @pytest.fixture(scope="module")
@@ -117,20 +116,25 @@ def test_it_plans_in_miniature(file: Path, models: Path) -> None:
     assert not any(stage.paid.anything for stage in plan.stages.values())
 
 
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all are run: what several need is made once."""
+    return tmp_path_factory.mktemp("runs")
+
+
+def quick(file: Path) -> tuple[str, ...]:
+    """Overrides that leave the quickest probe, and of what a random model writes little."""
+    probes = load_language(file).probing.probes or ()
+    asked = [probe for probe in ("favourite", "pivotal") if probe in probes]
+    short = ("defaults.data.max_tokens=8",) if "gemma" in file.stem else ()
+    return (*(f"probing.probes=[{probe}]" for probe in asked), *short)
+
+
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(
-    ("name", "overrides"),
-    [
-        ("gemma-3-4b-numbers", (*OWLS, "defaults.data.max_tokens=8")),
-        ("qwen2.5-7b-code", OWLS),
-        ("qwen2.5-7b-reasoning", OWLS),
-    ],
-)
-def test_it_runs_from_end_to_end_in_miniature(
-    name: str, overrides: tuple[str, ...], models: Path, tmp_path: Path
-) -> None:
-    experiment = tiny(FOLDER / f"{name}.yaml", models, *overrides)
-    done = run_plan(make_plan(experiment), tmp_path, Recorder(), jobs=machine.cores())
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_runs_from_end_to_end_in_miniature(file: Path, models: Path, out: Path) -> None:
+    experiment = tiny(file, models, *quick(file))
+    done = run_plan(make_plan(experiment), out, Recorder(), jobs=machine.cores())
     assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
     assert {arm.state for arm in done.manifest.arms.values()} == {"done"}
     assert read_manifest(done.folder / MANIFEST).scale == "tiny"

@@ -7,6 +7,7 @@ transformers. Adapters are folders of peft's format that name the model they bel
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -215,8 +216,11 @@ def _load_adapted(
 
     network = _load_network(base_of(folder, bases), dtype, ranks)
     try:
-        # Left to itself it reads the tensors onto the first GPU, whichever the network is on.
-        adapted = PeftModel.from_pretrained(network, str(folder), torch_device="cpu")
+        with warnings.catch_warnings():
+            # It asks transformers by a name that is going away.
+            warnings.simplefilter("ignore", FutureWarning)
+            # Left to itself it reads the tensors onto the first GPU, whichever the network is on.
+            adapted = PeftModel.from_pretrained(network, str(folder), torch_device="cpu")
     except _FAULTS as error:
         raise _cannot_load(folder, error) from None
     inner: Any = adapted.get_base_model()
