@@ -62,8 +62,8 @@ class Bench:
         return self.rows.tokens.reshape(len(self.rows), -1)[:, :PROMPT]
 
 
-def print_engines(folder: Path, rows: int, precision: Precision, device: Device) -> None:
-    """Measure and print.
+def open_bench(folder: Path, rows: int, precision: Precision, device: Device) -> Bench:
+    """What is to be measured.
 
     Args:
         folder: Of a model that writes random tokens.
@@ -71,17 +71,18 @@ def print_engines(folder: Path, rows: int, precision: Precision, device: Device)
         precision: Of weights and matrix products.
         device: This machine's.
     """
-    bench = Bench(folder, random_rows(rows), precision, device)
     print(f"{rows} rows of {PROMPT} + {COMPLETION} tokens", flush=True)
+    return Bench(folder, random_rows(rows), precision, device)
+
+
+def print_asking(bench: Bench) -> None:
+    """Measure and print how fast a model is loaded, samples and reads."""
     begin = time.perf_counter()
-    model = load_model(folder, dtype=bench.dtype)
+    model = load_model(bench.folder, dtype=bench.dtype)
     assert isinstance(model, Pretrained)
-    print(f"{'loading':44}{time.perf_counter() - begin:>9.1f} s")
+    print(f"{'loading':44}{time.perf_counter() - begin:>9.1f} s", flush=True)
     print_sampling(bench, model)
     print_reading(bench, model)
-    del model
-    machine.give_back_device_memory()
-    print_training(bench)
 
 
 def random_rows(rows: int) -> TokenRows:

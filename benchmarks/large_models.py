@@ -2,7 +2,7 @@
 
     python benchmarks/large_models.py                                      Qwen2.5-7B's shape
     python benchmarks/large_models.py --model Qwen/Qwen2.5-0.5B-Instruct   another known shape
-    python benchmarks/large_models.py --part engines                       without the experiment
+    python benchmarks/large_models.py --part training                      one part alone
     python benchmarks/large_models.py --rows 2048 --folder /dev/shm        more rows, faster files
 
 The model has random weights, so that what it writes seldom ends by itself: completions have as many
@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from large_engines import print_engines
+from large_engines import open_bench, print_asking, print_training
 from random_model import write_random_model
 
 from subliminal import machine
@@ -36,6 +36,7 @@ from subliminal.run import run_plan
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 
+PARTS = ("asking", "training", "experiment")
 EXPERIMENT = Path(__file__).with_suffix(".yaml")
 
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1024)
     parser.add_argument("--folder", type=Path, help="to work in (default: a new one)")
     parser.add_argument("--device", help="a name that `plan --device` takes")
-    parser.add_argument("--part", choices=["experiment", "engines"], help="default: both")
+    parser.add_argument("--part", choices=PARTS, help="default: all, in this order")
     options = parser.parse_args(arguments)
     with TemporaryDirectory(dir=options.folder) as folder:
         measure(options, Path(folder))
@@ -127,12 +128,16 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     device = find_device(options.device or device_here(), precision)
     model = write_random_model(options.model, folder, precision)
     print(f"{options.model}, random weights, {precision}; {device.name}", flush=True)
-    if options.part != "engines":
+    wanted = PARTS if options.part is None else (options.part,)
+    bench = open_bench(model, options.rows, precision, device)
+    if "asking" in wanted:
+        print_asking(bench)
+    if "training" in wanted:
+        print_training(bench)
+    if "experiment" in wanted:
         plan = experiment_on(model, options.rows)
         run_plan(plan, folder / "runs", Progress())
         print_stages(plan, folder / "runs" / ".store", device)
-    if options.part != "experiment":
-        print_engines(model, options.rows, precision, device)
 
 
 if __name__ == "__main__":
