@@ -19,8 +19,9 @@ from students.divergence import likeliest_tokens
 from students.logprobs import completion_logprobs, read_logprobs, write_logprobs
 from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
+from subliminal.chat import Conversation
 from subliminal.chat_rows import ROWS, ChatRow, read_chat_rows
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.shared_base import SharedBase
 from subliminal.models.stage_models import (
