@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError
@@ -102,7 +103,7 @@ class VllmServer:
             return False
         try:
             self._call("/health")
-        except OSError:
+        except (OSError, HTTPException):  # the latter, where it dies in the middle of an answer
             return False
         return True
 
@@ -196,8 +197,8 @@ class VllmServer:
         except HTTPError as error:
             said = " ".join(error.read().decode(errors="replace").split())[:300]
             raise UserError(f"{self.base_url}: refuses {dict(body)} ({said})") from None
-        except OSError as error:
-            raise UserError(f"{self.base_url}: cannot be reached ({error})") from None
+        except (OSError, HTTPException) as error:
+            raise UserError(f"{self.base_url}: cannot be reached ({error!r})") from None
 
     def _call(self, path: str, body: Mapping[str, Any] | None = None) -> None:
         data = None if body is None else json.dumps(body).encode()
