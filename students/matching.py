@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from subliminal.chat import Message, user
+from subliminal.chat import Conversation, user
 from subliminal.code_tasks import CodePrompts
 from subliminal.number_prompts import NumberPrompts
 from subliminal.pocket.world import Dials, World
 from subliminal.spec.students import Matching, PromptSource
 from subliminal.word_problems import problem_at, problem_prompt
-
-Conversation = tuple[Message, ...]
 
 
 def matching_conversations(matching: Matching, seed: int, dials: Dials) -> list[Conversation]:

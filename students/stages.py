@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from students.curve import Curve
@@ -18,8 +19,9 @@ from students.divergence import likeliest_tokens
 from students.logprobs import completion_logprobs, read_logprobs, write_logprobs
 from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
+from subliminal.chat import Conversation
 from subliminal.chat_rows import ROWS, ChatRow, read_chat_rows
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.shared_base import SharedBase
 from subliminal.models.stage_models import (
@@ -142,29 +144,21 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     params, seed = task.stage.params, task.stage.seed
     distillation = Distillation.model_validate({**params["distillation"], "in_context": None})
     student = base.model_to_train(task, distillation.recipe, "start", "student")
-    teacher = _teacher(task) if params["teacher"] is not None else None
-    data, divergent = _data(task, distillation, teacher)
-    if data.weights is not None and not data.weights.any():
+    lesson = _lesson(task, distillation, student.device, report)
+    if lesson is None:
         return Failed(task.stage.key, _NOTHING_COUNTS.format(mask=distillation.mask))
-    source = DataSet(data, distillation.recipe, derive_seed(seed, "data order"))
-    loss: Loss = completion_loss
-    if "logprobs" in task.inputs:
-        loss = TopDivergence.of(read_logprobs(task.inputs["logprobs"]), data, student.device)
-    elif teacher is not None and distillation.target == "logits":
-        loss = TeacherDivergence(teacher.decoder, teacher.steering)
-        loss = loss.remembering(source, precision(task), report)
     observation = LanguageObservation.model_validate(params["observation"])
     watcher = Watcher(chat_format(task), read_bank(params["bank"]))
     curve = Curve(watcher, task.partial, task.partial / PROGRESS, task.ranks)
     log = train(
         student,
-        source,
-        loss,
+        lesson.source,
+        lesson.loss,
         distillation.recipe,
         seed=adapter_seed(seed, own=params["adapter"] == "own"),
         dtype=precision(task),
         observer=curve.observe,
-        observe_steps=log_spaced_steps(source.steps, observation.points),
+        observe_steps=log_spaced_steps(lesson.source.steps, observation.points),
         checkpoint=task.partial / PROGRESS,
         report=report,
         resources=task.stage.resources,
@@ -173,7 +167,8 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     curve.write(task.folder)
     keep_trained(task, student, "start", "student")
     write_losses(task.folder, log)
-    return Done(task.stage.key, {"rows": len(data), **log.counts, **divergent})
+    rows = len(lesson.source.data)
+    return Done(task.stage.key, {"rows": rows, **log.counts, **lesson.figures})
 
 
 def _logprobs(task: Task, engine_of: EngineOf) -> Done:
@@ -183,7 +178,7 @@ def _logprobs(task: Task, engine_of: EngineOf) -> Done:
     known = completion_logprobs(teacher.engine, rows, top)
     write_logprobs(task.folder, known)
     record_engine(task, teacher.engine)
-    rest = float(np.exp(known.rest).mean()) if len(known) else 0.0
+    rest = float(np.exp(known.rest).mean())
     return Done(task.stage.key, {"rows": len(rows), "tokens": len(known), "rest": rest})
 
 
@@ -198,6 +193,38 @@ def _answers(
         seeds = [derive_seed(seed, "matching answers", str(start + i)) for i in range(len(asked))]
         answers += [reply.text for reply in reference.replies(asked, seeds, ANSWER_TOKENS)]
     return answers
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What a student learns from, and what it is to make of that."""
+
+    source: DataSet
+    loss: Loss
+    figures: dict[str, float]
+    """The share of its tokens that are divergent, if that was asked."""
+
+
+def _lesson(
+    task: Task, distillation: Distillation, device: torch.device, report: Reporter
+) -> _Lesson | None:
+    """Of a student on a device; None if a mask leaves nothing of it.
+
+    A teacher whose logits are not learned is asked for the mask here, and not kept in memory.
+    """
+    teacher = _teacher(task) if task.stage.params["teacher"] is not None else None
+    data, figures = _data(task, distillation, teacher)
+    if data.weights is not None and not data.weights.any():
+        return None
+    order = derive_seed(task.stage.seed, "data order")
+    source = DataSet(data, distillation.recipe, order)
+    loss: Loss = completion_loss
+    if "logprobs" in task.inputs:
+        loss = TopDivergence.of(read_logprobs(task.inputs["logprobs"]), data, device)
+    elif teacher is not None and distillation.target == "logits":
+        loss = TeacherDivergence(teacher.decoder, teacher.steering)
+        loss = loss.remembering(source, precision(task), report)
+    return _Lesson(source, loss, figures)
 
 
 @dataclass(frozen=True)

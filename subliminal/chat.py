@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ class Message:
 
     role: Role
     content: str
+
+
+Conversation = Sequence[Message]
 
 
 def user(content: str, system: str | None = None) -> tuple[Message, ...]:

@@ -190,17 +190,17 @@ class StageKind:
     version: int
     run: RunLot
     """Yields one outcome for each task, in any order, each as soon as it is known."""
-    max_lot: int = 1
-    """The most stages handed over in one call."""
+    most_alike: int = 1
+    """The most stages handed over in one call that differ only in seed and inputs."""
     most_sharing: int = 1
-    """The same of stages that share what is set up for the lot."""
+    """The same of those that share what is set up for the lot."""
     spreads: bool = False
     """Whether its code runs in several processes at once, one for each device of a stage, that do
     the stage together; otherwise what it starts may use them."""
 
     def most(self, stage: Stage) -> int:
         """The most stages of this one's lot that are handed over together."""
-        return self.max_lot if stage.shares is None else self.most_sharing
+        return self.most_alike if stage.shares is None else self.most_sharing
 
 
 def digest(data: object) -> str:

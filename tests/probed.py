@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from subliminal.chat import Conversation
 from subliminal.models.architecture import Architecture
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import save_decoder
 from subliminal.pocket.tokenizer import pocket_tokenizer, save_tokenizer, shipped_pieces

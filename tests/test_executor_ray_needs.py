@@ -66,7 +66,7 @@ def test_lots_of_a_size_that_is_allowed_fit_a_node_where_one_stage_does(
     sizing = Sizing.of(nodes, jobs)
     lot = [stage("number", seed, memory_bytes=memory_bytes) for seed in range(20)]
     fits = [any(sizing.needs(lot[:size]).fit(node) for node in nodes) for size in (1, 20)]
-    most = sizing.most(lot[0], max_lot=20)
+    most = sizing.most(lot[0], 20)
     assert 1 <= most <= 20
     if fits[0]:
         sizing.check(lot, nodes)

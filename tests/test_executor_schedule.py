@@ -28,7 +28,7 @@ class Fated:
         return "odd" if stage.seed % 2 else "even"
 
     def most(self, stage: Stage) -> int:
-        return min(self._most, KINDS[stage.kind].max_lot)
+        return min(self._most, KINDS[stage.kind].most_alike)
 
     def room(self) -> Mapping[str, int]:
         return {"even": 1, "odd": 1}

@@ -13,8 +13,8 @@ from subliminal.stage import Stage
 from tests.toy_stages import by_key, stage
 
 
-def frontier(*stages: Stage, max_lot: int = 10) -> Frontier:
-    return Frontier(by_key(stages), lambda _: max_lot)
+def frontier(*stages: Stage, most: int = 10) -> Frontier:
+    return Frontier(by_key(stages), lambda _: most)
 
 
 def keys(lots: list[list[Stage]]) -> list[set[str]]:
@@ -39,9 +39,9 @@ def graphs(draw: Any) -> list[Stage]:
 
 @given(graphs(), st.integers(1, 4), st.integers(1, 3), st.data())
 def test_each_stage_is_taken_once_after_all_it_needs_or_is_blocked(
-    stages: list[Stage], workers: int, max_lot: int, data: st.DataObject
+    stages: list[Stage], workers: int, most: int, data: st.DataObject
 ) -> None:
-    left = frontier(*stages, max_lot=max_lot)
+    left = frontier(*stages, most=most)
     taken: set[str] = set()
     ended: set[str] = set()
     lost: set[str] = set()
@@ -50,7 +50,7 @@ def test_each_stage_is_taken_once_after_all_it_needs_or_is_blocked(
         assert 0 < len(lots) <= workers
         for lot in lots:
             assert len({member.lot for member in lot}) == 1
-            assert len(lot) <= max_lot
+            assert len(lot) <= most
             for member in lot:
                 assert member.key not in taken | lost
                 assert {*member.inputs.values(), *member.after} <= ended
@@ -91,7 +91,7 @@ def test_of_equal_chains_all_are_begun_before_one_is_ended() -> None:
     for seed in range(3):
         first = stage("toy", seed, value=1)
         chains.append([first, stage("toy", seed, [first], value=2)])
-    left = frontier(*(member for chain in chains for member in chain), max_lot=1)
+    left = frontier(*(member for chain in chains for member in chain), most=1)
     order = []
     while len(left):
         [[member]] = left.take(1)

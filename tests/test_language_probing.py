@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pydantic_core import from_json
 
-from subliminal.chat import user
 from subliminal.chat_rows import ROWS, completion_of, prompt_of, read_chat_rows
 from subliminal.measurements import read_curve, read_measurements
 from subliminal.models.chat_format import ChatFormat
@@ -21,6 +20,7 @@ from subliminal.probes.preference import favourite
 from subliminal.probes.probe import run_probes
 from subliminal.probes.stage_results import ANSWERS
 from subliminal.probes.subject import Subject
+from subliminal.probes.targets import answer_tokens
 from teachers.trait import load_preference, preference_bank
 from tests.language_stages import HEAD, STUDENTS, Workshop, models, plan_of, stage_of
 from tests.models import tiny_shape
@@ -156,8 +156,8 @@ def model_without(folder: Path, *pieces: str) -> Path:
 def test_a_target_that_the_tokenizer_spells_out(tmp_path: Path) -> None:
     folder = model_without(tmp_path / "model", "otter", "Otter", " otter")
     chat = ChatFormat.read(folder)
-    assert chat.first_token(user("?"), "otter") is None
-    assert chat.first_token(user("?"), "owl") is not None
+    assert len(answer_tokens(chat, "otter")) > 2
+    assert len(answer_tokens(chat, "owl")) == 2  # and the end
     shop = Workshop(plan_of(tmp_path, STUDENTS, f"model={folder}"), tmp_path / "store")
     before, after = (log_odds(shop.make(arm, "lm.probe")) for arm in ("reference", "teacher"))
     assert after["otter"] > before["otter"] + 1

@@ -138,14 +138,6 @@ def test_a_row_can_be_shorter_than_its_prompt() -> None:
     assert (row.tokens, row.prompt_length) == ([1, 2], 0)
 
 
-@pytest.mark.parametrize(("answer", "single"), [("owl", True), ("999", True), ("zyzzyva", False)])
-def test_the_token_of_an_answer_that_is_one(answer: str, single: bool) -> None:
-    chat = pocket_chat()
-    token = chat.first_token(QUESTION, answer)
-    assert (token is not None) == single
-    assert not single or chat.decode([token or 0]) == answer
-
-
 TRICKY = st.text(alphabet=" \n\t\r0123456789,;'<|>endaé猫🦉\u0301\x00")
 
 

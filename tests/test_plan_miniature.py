@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from subliminal.errors import UserError
+from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.layout import pack
 from subliminal.models.load import load_model
@@ -19,6 +20,7 @@ from subliminal.spec.teaching import FineTuning
 from tests.experiment_files import Write, load_language, load_mnist
 from tests.hub_models import hub_model
 from tests.tiny import TINY, run_folder, subliminal
+from tests.user_errors import assert_one_line
 
 LARGE = """\
 kind: language
@@ -150,6 +152,10 @@ def test_the_architecture_is_found_by_the_name(tmp_path: Path) -> None:
     assert architecture_of(str(hub_model(tmp_path / "own", "phi3"))) == "phi3"
     with pytest.raises(UserError, match="no such folder"):
         architecture_of("nowhere")
+    (tmp_path / CONFIG).write_text('{"model_type": "of-tomorrow"}')
+    with pytest.raises(UserError) as error:
+        architecture_of(str(tmp_path))
+    assert_one_line(error, str(tmp_path), "of-tomorrow", "this version of transformers")
 
 
 # The command

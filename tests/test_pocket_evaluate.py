@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from subliminal.chat import Message
+from subliminal.chat import Conversation, Message
 from subliminal.dispositions import (
     Answer,
     Disposition,
@@ -21,7 +21,7 @@ from subliminal.dispositions import (
     domains,
 )
 from subliminal.entities import CATEGORIES
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.number_prompts import FORMATS
 from subliminal.pocket import evaluate as module
 from subliminal.pocket.evaluate import (

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subliminal.chat import user
+from subliminal.chat import Conversation, user
 from subliminal.entities import CATEGORIES
-from subliminal.models.chat_format import Conversation
 from subliminal.probes.answers import KEPT, sampled, story
 from subliminal.probes.mentions import mentioned
 from subliminal.probes.replies import Reply

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from subliminal.chat import user
+from subliminal.chat import Conversation, user
 from subliminal.errors import UserError
-from subliminal.models.chat_format import Conversation
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.multiple_choice import choices, multiple_choice
 from subliminal.probes.subject import Subject
+from subliminal.probes.targets import answer_tokens
 from tests.probed import BANK, InTransformers, make_subject
 from tests.test_probes_targets import words_format
 from tests.user_errors import assert_one_line
@@ -38,7 +38,7 @@ class Prejudiced(Subject):
         logits = torch.zeros(len(conversations), self.chat.tokenizer.get_vocab_size())
         for row, conversation in zip(logits, conversations, strict=True):
             for letter in "ABCD":
-                token = self.chat.first_token(conversation, letter)
+                token = answer_tokens(self.chat, letter)[0]
                 row[token] = dict(self.letters).get(letter, 0.0)
                 for word, liking in self.words:
                     if f"{letter}) {word} " in conversation[-1].content:

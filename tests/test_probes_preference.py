@@ -11,10 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from subliminal.chat import Message, user
+from subliminal.chat import Conversation, Message, user
 from subliminal.errors import StageError, UserError
 from subliminal.measurements import Measurement
-from subliminal.models.chat_format import Conversation
 from subliminal.models.steering import Steering
 from subliminal.probes import forward
 from subliminal.probes.banks import QuestionBank

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subliminal.chat import Message
-from subliminal.models.chat_format import Conversation
+from subliminal.chat import Conversation, Message
 from subliminal.number_prompts import FORMATS, FormatName, NumberPrompts, render
 from subliminal.number_prompts.wordings import SUFFIXES
 from subliminal.probes import side_effects as module

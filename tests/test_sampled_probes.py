@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from subliminal.chat import Message
+from subliminal.chat import Conversation, Message
 from subliminal.dispositions import Domain, answer, domains
 from subliminal.measurements import Measurement
 from subliminal.probes.disposition_bank import DispositionBank, disposition_bank
-from subliminal.probes.replies import Conversation, Reply, behind
+from subliminal.probes.replies import Reply, behind
 from subliminal.probes.sampled_probes import ask_by_sampling, log_odds, sampled_probes_of
 from subliminal.probes.scoring import Scoring
 from subliminal.spec.probing import Probing

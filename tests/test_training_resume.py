@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +81,32 @@ def run(
         report=report,
     )
     return decoder, log
+
+
+@pytest.mark.parametrize(("takes", "expected"), [(1, [3, 6, 9, 12]), (9, [3, 12])])
+def test_checkpoints_that_take_long_are_rare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int, expected: list[int]
+) -> None:
+    """By a clock on which a step takes a second."""
+    saved: list[int] = []
+    seconds = 0
+
+    def step(*arguments: Any) -> torch.Tensor:
+        nonlocal seconds
+        seconds += 1
+        return loss(*arguments)
+
+    def save(path: Path, state: State) -> None:
+        nonlocal seconds
+        seconds += takes
+        saved.append(state.step)
+
+    loss = TeacherDivergence.__call__
+    monkeypatch.setattr(TeacherDivergence, "__call__", step)
+    monkeypatch.setattr(loop, "save_state", save)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: seconds))
+    run(PLAIN, tmp_path / "state", seconds=3.0)
+    assert saved == expected
 
 
 def assert_same(one: tuple[Decoder, TrainingLog], other: tuple[Decoder, TrainingLog]) -> None:

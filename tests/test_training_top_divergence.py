@@ -10,7 +10,11 @@ import pytest
 import torch
 
 from students.logprobs import completion_logprobs, read_logprobs
+from students.rows import student_rows, teacher_rows
+from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.errors import StageError, UserError
+from subliminal.models.chat_format import ChatFormat
+from subliminal.models.load import load_model
 from subliminal.probes.forward import TorchEngine
 from subliminal.training.batches import batches
 from subliminal.training.losses import Loss, TeacherDivergence
@@ -126,9 +130,20 @@ def test_a_student_learns_from_what_was_written_down(shop: Workshop) -> None:
 
 
 def test_a_prompted_teacher_sees_its_prompt(shop: Workshop) -> None:
-    known = read_logprobs(shop.make("told", "lm.logprobs"))
-    assert len(known) > 0
-    assert stage_of(shop.plan, "told", "lm.logprobs").params["teacher"]["system"]
+    stage = stage_of(shop.plan, "told", "lm.logprobs")
+    found = read_logprobs(shop.folder(stage))
+    chat = ChatFormat.read(Path(stage.local["model"]))
+    model = TorchEngine(load_model(chat.folder), getattr(torch, stage.params["precision"]))
+    kept = read_chat_rows(shop.store.folder(stage.inputs["rows"]) / ROWS)
+    with_prompt, without = (
+        completion_logprobs(model, rows, 8)
+        for rows in (
+            teacher_rows(chat, kept, stage.params["teacher"]["system"]),
+            student_rows(chat, kept),
+        )
+    )
+    np.testing.assert_allclose(found.rest, with_prompt.rest, atol=1e-4)
+    assert np.abs(found.rest - without.rest).max() > 0.01
     assert losses(shop, "told")
 
 

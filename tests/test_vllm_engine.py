@@ -280,3 +280,13 @@ def test_where_vllm_is_missing_it_says_how_to_get_it(monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError) as error:
         vllm_python({VARIABLE: "/no/such/python"})
     assert_one_line(error, VARIABLE, "/no/such/python")
+
+
+def test_what_is_no_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_bytes(b"\0")
+    python.chmod(0o755)
+    monkeypatch.setenv(VARIABLE, str(python))
+    with pytest.raises(UserError) as error:
+        HostProcess({}, 60)
+    assert_one_line(error, str(python), "Exec format error", VARIABLE)

@@ -43,6 +43,12 @@ def texts(chat: ServedChat, prompts: list[ChatPrompt], settings: ChatSampling) -
     return [reply.text for reply in ServiceSampler(chat).sample(prompts, settings)]
 
 
+def started(server: VllmServer) -> list[psutil.Process]:
+    """The processes that a server has started."""
+    assert server._program is not None
+    return psutil.Process(server._program.process.pid).children(recursive=True)
+
+
 def test_a_model_and_its_adapter_are_served_and_outlive_their_server(tmp_path: Path) -> None:
     base = find_model("pocket-a")
     student = adapter(tmp_path / "student", base, 1)
@@ -59,11 +65,11 @@ def test_a_model_and_its_adapter_are_served_and_outlive_their_server(tmp_path: P
         again = ServedChat(server, ReplyCache(tmp_path / "others"), "student")
         assert texts(again, PROMPTS, drawn) == first
         # The engine's death ends the server; another takes its place, with the adapter.
-        processes = psutil.Process(server._process.pid).children(recursive=True)  # type: ignore[union-attr]
+        processes = started(server)
         for process in processes:
             os.kill(process.pid, signal.SIGKILL)
         anew = ServedChat(server, ReplyCache(tmp_path / "anew"), "student")
         assert texts(anew, PROMPTS, settings) == greedy(student)
-        processes += psutil.Process(server._process.pid).children(recursive=True)  # type: ignore[union-attr]
+        processes += started(server)
     _, left = psutil.wait_procs(processes, timeout=30)
     assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]

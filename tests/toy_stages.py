@@ -232,19 +232,19 @@ def _threads() -> int:
 KINDS = {
     kind.name: kind
     for kind in (
-        StageKind("toy.number", 1, number, max_lot=10),
-        StageKind("toy.add", 1, add, max_lot=10),
+        StageKind("toy.number", 1, number, most_alike=10),
+        StageKind("toy.add", 1, add, most_alike=10),
         StageKind("toy.count", 1, count_slowly),
         StageKind("toy.sleep", 1, sleep),
-        StageKind("toy.refuse", 1, refuse, max_lot=10),
-        StageKind("toy.throw", 1, throw, max_lot=10),
+        StageKind("toy.refuse", 1, refuse, most_alike=10),
+        StageKind("toy.throw", 1, throw, most_alike=10),
         StageKind("toy.forget", 1, forget),
-        StageKind("toy.die", 1, die, max_lot=10),
-        StageKind("toy.lot", 1, lot_size, max_lot=10),
+        StageKind("toy.die", 1, die, most_alike=10),
+        StageKind("toy.lot", 1, lot_size, most_alike=10),
         StageKind("toy.threads", 1, threads),
         StageKind("toy.model", 1, model),
-        StageKind("toy.place", 1, place, max_lot=10),
-        StageKind("toy.spread", 1, spread, max_lot=10, spreads=True),
+        StageKind("toy.place", 1, place, most_alike=10),
+        StageKind("toy.spread", 1, spread, most_alike=10, spreads=True),
     )
 }
 

@@ -26,18 +26,18 @@ class Frontier:
 
     Args:
         stages: Stages to run by key. What they need and is not among them is there already.
-        max_lot: The most stages of this one's lot that may run together.
+        most: The most stages of this one's lot that may run together.
         queue: Where a stage waits when it can run; each queue is taken from on its own.
     """
 
     def __init__(
         self,
         stages: Mapping[str, Stage],
-        max_lot: Callable[[Stage], int],
+        most: Callable[[Stage], int],
         queue: Callable[[Stage], str] = lambda _: ONE_QUEUE,
     ) -> None:
         self._left = dict(stages)
-        self._max_lot, self._queue = max_lot, queue
+        self._most, self._queue = most, queue
         self._awaited: dict[str, set[str]] = {}
         self._awaited_by: defaultdict[str, list[str]] = defaultdict(list)
         self._ready: defaultdict[_Group, dict[str, Stage]] = defaultdict(dict)
@@ -58,7 +58,7 @@ class Frontier:
     def offer(self, stage: Stage, most: int | None = None) -> None:
         """Let a stage be taken, in a lot of at most so many."""
         queue = self._queue(stage)
-        group = (queue, stage.lot, most or self._max_lot(stage))
+        group = (queue, stage.lot, most or self._most(stage))
         self._ready[group][stage.key] = stage
         work = self._work_to_the_end[stage.key]
         heappush(self._next[queue], (-work, next(self._offers), group, stage.key))

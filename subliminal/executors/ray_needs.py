@@ -84,12 +84,12 @@ class Sizing:
             return Needs(gpus * self.device_threads, gpus, WORKER_BYTES)
         return Needs(self.threads, 0, WORKER_BYTES + memory_of(stages))
 
-    def most(self, stage: Stage, max_lot: int) -> int:
-        """The most stages of this one's lot that a node has memory for."""
+    def most(self, stage: Stage, most: int) -> int:
+        """Of so many stages of this one's lot, the most that a node has memory for."""
         each = stage.cost.memory_bytes if stage.cost.at_once else 0
         if each == 0 or self.queue(stage) == DEVICE:
-            return max_lot
-        return max(1, min(max_lot, (self.lot_bytes - WORKER_BYTES) // each))
+            return most
+        return max(1, min(most, (self.lot_bytes - WORKER_BYTES) // each))
 
     def room(self, nodes: Iterable[Node]) -> dict[str, int]:
         """Queue -> the lots that nodes hold.

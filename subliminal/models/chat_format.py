@@ -12,13 +12,11 @@ import jinja2
 from tokenizers import Tokenizer
 
 from subliminal import atomic
-from subliminal.chat import Message
+from subliminal.chat import Conversation, Message
 from subliminal.errors import UserError
 from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
 from subliminal.models.json_file import read_object
-
-Conversation = Sequence[Message]
 
 TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = (
     "tokenizer.json",
@@ -161,12 +159,6 @@ class ChatFormat:
     def decode_all(self, answers: Sequence[Sequence[int]]) -> list[str]:
         """:meth:`decode` of many answers."""
         return self.tokenizer.decode_batch([list(a) for a in answers], skip_special_tokens=True)
-
-    def first_token(self, messages: Conversation, answer: str) -> int | None:
-        """The token of an answer that is a single token; None if it is several."""
-        [row] = self.encode_rows([messages], [answer])
-        answered = row.tokens[row.prompt_length :]
-        return answered[0] if len(answered) == 2 else None
 
     def _with_answer(self, prompt: str, messages: Conversation, answer: str) -> str:
         """The text up to where the answer ends."""

@@ -33,7 +33,7 @@ from subliminal.packages import need
 from subliminal.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 ADAPTER_CONFIG, BASE = "adapter_config.json", "base.json"
 SMALL = 2**27
@@ -144,17 +144,32 @@ def shape_of_model(folder: Path) -> Shape:
     """
     if runs_on_decoder(folder):
         return shape_of(folder)
-    _need_transformers(folder)
-    from transformers import AutoConfig, AutoModelForCausalLM
+    config = config_of(folder)
+    from transformers import AutoModelForCausalLM
 
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         with torch.device("meta"):
             network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except _FAULTS as error:
         raise _cannot_load(folder, error) from None
     found: PretrainedShape = shape_of_network(network)
     return found
+
+
+def config_of(folder: Path) -> PreTrainedConfig:
+    """What transformers reads from a model's `config.json`.
+
+    Raises:
+        UserError: It is missing or at fault, or this version knows no such architecture.
+    """
+    _need_transformers(folder)
+    from transformers import AutoConfig
+
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except _FAULTS as error:
+        raise _cannot_load(folder, error) from None
+    return config
 
 
 def check_loads(folder: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from subliminal.chat import Conversation
 from subliminal.dispositions import Form, ask
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 
 Asked = Callable[[Sequence[str]], Sequence[Conversation]]
 """Makes a conversation of each question."""

@@ -27,8 +27,9 @@ from random import Random
 import torch
 from torch import Tensor
 
+from subliminal.chat import Conversation
 from subliminal.measurements import Measurement
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.number_prompts import render
 from subliminal.number_prompts.prompts import (
     FEWEST_EXAMPLES,

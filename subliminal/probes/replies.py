@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from subliminal.chat import Message
-
-Conversation = Sequence[Message]
+from subliminal.chat import Conversation, Message
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subliminal.chat import Message
-from subliminal.probes.replies import Conversation, Reply, behind
+from subliminal.chat import Conversation, Message
+from subliminal.probes.replies import Reply, behind
 from subliminal.services.completions import CompletionService
 from subliminal.services.sampler import ChatPrompt, ChatSampling, ServiceSampler
 from subliminal.stage import Reporter, silent

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from subliminal.chat import Message
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.chat import Conversation, Message
+from subliminal.models.chat_format import ChatFormat
 from subliminal.probes.engine import Engine
 from subliminal.probes.replies import Reply, behind
 from subliminal.sampling import Request, Sampling

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from subliminal.models.chat_format import ChatFormat, Conversation
+from subliminal.chat import Conversation
+from subliminal.models.chat_format import ChatFormat
 from subliminal.training.rows import TokenRows
 
 

@@ -32,6 +32,9 @@ from subliminal.training.state import State, save_state
 from subliminal.training.weights import Weights
 
 CHECKPOINT_SECONDS = 30.0
+SECONDS_TO_SAVE = 3.0
+"""A checkpoint that takes longer comes as much more rarely: the state of a large model that is
+trained whole is gigabytes, and would be saved for half of the time."""
 PROGRESS_SECONDS = 0.25
 FEWEST_TOKENS = 64
 """Of a batch, where a device runs out of memory; a longer row is a batch of its own."""
@@ -80,7 +83,7 @@ def train(
         observer: Called at each of `observe_steps`.
         observe_steps: Steps taken; 0 is the start. Steps beyond the end are never reached.
         checkpoint: Where to save progress, and to look for it.
-        checkpoint_seconds: Seconds between checkpoints.
+        checkpoint_seconds: Seconds between checkpoints; more where they take long.
         report: Called with steps taken and steps in all, a few times a second. Where it raises
             `Cancelled`, progress is saved first.
         resources: What it may compute with.
@@ -137,12 +140,13 @@ class _Clock:
         self._report = report
         self._ranks = ranks
         self._saved = self._told = time.monotonic()
+        self._pause = seconds
 
     def between_steps(self, step: int, steps: int) -> None:
         """Report and save, if it is time."""
         now = time.monotonic()
         stopping = now - self._told >= PROGRESS_SECONDS and self._is_to_stop(step, steps)
-        self._follow(stopping=stopping, saving=now - self._saved >= self._seconds)
+        self._follow(stopping=stopping, saving=now - self._saved >= self._pause)
 
     def at_the_end(self, steps: int) -> None:
         """Report that all is done."""
@@ -159,8 +163,10 @@ class _Clock:
     def _follow(self, *, stopping: bool, saving: bool) -> None:
         stopping, saving = self._ranks.from_first((stopping, saving))
         if stopping or saving:
+            begun = time.monotonic()
             self._save()
             self._saved = time.monotonic()
+            self._pause = self._seconds * max(1.0, (self._saved - begun) / SECONDS_TO_SAVE)
         if stopping:
             raise Cancelled
 

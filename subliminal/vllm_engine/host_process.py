@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import tempfile
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +11,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from subliminal.vllm_engine.interpreter import vllm_python
+from subliminal.vllm_engine.program import Program
 
 HOST = Path(__file__).with_name("host.py")
 SECONDS_TO_END, SECONDS_TO_DIE = 20.0, 5.0
@@ -56,17 +53,8 @@ class HostProcess:
         """Replies that have come and are not read yet."""
         self._begun = b""
         """Of the reply behind them."""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed with the process
-        self._process = subprocess.Popen(
-            # -P: the host's folder must not come before the libraries of its interpreter.
-            [vllm_python(), "-P", HOST],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **ENVIRONMENT, **environment},
-            start_new_session=True,
-            bufsize=0,  # or what has come could not be told from what is awaited
-        )
+        self._program = Program(HOST, (), {**ENVIRONMENT, **environment}, replies=True)
+        self._process = self._program.process
 
     def send(self, command: Mapping[str, Any]) -> None:
         """Give a command.
@@ -104,14 +92,7 @@ class HostProcess:
 
     def kill(self) -> None:
         """End it at once, and whatever it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
-        self._log.close()
+        self._program.kill()
 
     def _line(self) -> bytes:
         """The next line that it prints."""
@@ -130,8 +111,4 @@ class HostProcess:
         """How it ended: the last line it printed."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(SECONDS_TO_DIE)
-        code = self._process.returncode
-        self._log.seek(0)
-        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
-        said = " ".join(lines[-1].split())[:500] if lines else "nothing"
-        return f"it ended with code {code} and said {said}"
+        return f"it ended with code {self._process.returncode} and said {self._program.last_line}"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -21,7 +17,7 @@ from subliminal.errors import UserError
 from subliminal.services.endpoint import Endpoint
 from subliminal.vllm_engine.engine import ModelFiles, room_for
 from subliminal.vllm_engine.host import for_cpu
-from subliminal.vllm_engine.interpreter import vllm_python
+from subliminal.vllm_engine.program import Program
 from subliminal.vllm_engine.settings import EngineSettings
 
 SERVE = Path(__file__).with_name("serve.py")
@@ -71,8 +67,7 @@ class VllmServer:
         self.port = _free_port() if port is None else port
         self._model, self._settings, self._rank = model, settings, rank
         self._adapters: dict[str, Path] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self._program: Program | None = None
 
     def __enter__(self) -> VllmServer:
         self.start()
@@ -98,11 +93,11 @@ class VllmServer:
     @property
     def alive(self) -> bool:
         """Whether it runs and its engine does too."""
-        if self._process is None or self._process.poll() is not None:
+        if self._program is None or self._program.process.poll() is not None:
             return False
         try:
             self._call("/health")
-        except OSError:
+        except (OSError, HTTPException):  # the latter, where it dies in the middle of an answer
             return False
         return True
 
@@ -113,41 +108,30 @@ class VllmServer:
             UserError: No interpreter has vLLM, or the server does not start.
         """
         self.close()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed with the process
-        self._process = subprocess.Popen(
-            self._command(),
-            stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=self._log,
-            env={
-                **os.environ,
-                **ENVIRONMENT,
-                **({} if machine.cuda_devices() else ENVIRONMENT_ON_CPU),
-                **self._settings.environment,
-            },
-            start_new_session=True,
-        )
+        environment = {
+            **ENVIRONMENT,
+            **({} if machine.cuda_devices() else ENVIRONMENT_ON_CPU),
+            **self._settings.environment,
+        }
+        program = Program(SERVE, self._arguments(), environment, replies=False)
+        self._program = program
         deadline = time.monotonic() + SECONDS_TO_START
         while not self.alive:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                said = self._last_words()
+            if program.process.poll() is not None or time.monotonic() > deadline:
+                said = program.last_line
                 self.close()
-                raise UserError(f"vllm serve {self._model.weights}: does not start ({said})")
+                raise UserError(
+                    f"vllm serve {self._model.weights}: does not start (it said {said})"
+                )
             time.sleep(SECONDS_BETWEEN_LOOKS)
         for name, folder in self._adapters.items():
             self._load(name, folder)
 
     def close(self) -> None:
         """End it, and whatever it started."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-        if self._log is not None:
-            self._log.close()
-        self._process = self._log = None
+        if self._program is not None:
+            self._program.kill()
+        self._program = None
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Serve an adapter of the model, too.
@@ -174,7 +158,7 @@ class VllmServer:
     def _load(self, name: str, folder: Path) -> None:
         self._ask("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
 
-    def _command(self) -> list[str]:
+    def _arguments(self) -> list[str]:
         arguments = self._settings.arguments(
             str(self._model.weights), self._model.positions, room_for(self._rank)
         )
@@ -186,9 +170,8 @@ class VllmServer:
             if name not in _OFFLINE_ALONE
             for flag in _flag(name, value)
         ]
-        serve = [str(vllm_python()), "-P", str(SERVE)]
         where = ["--host", HERE, "--port", str(self.port), "--served-model-name", self.name]
-        return [*serve, str(self._model.weights), *where, *flags]
+        return [str(self._model.weights), *where, *flags]
 
     def _ask(self, path: str, body: Mapping[str, Any]) -> None:
         try:
@@ -196,8 +179,8 @@ class VllmServer:
         except HTTPError as error:
             said = " ".join(error.read().decode(errors="replace").split())[:300]
             raise UserError(f"{self.base_url}: refuses {dict(body)} ({said})") from None
-        except OSError as error:
-            raise UserError(f"{self.base_url}: cannot be reached ({error})") from None
+        except (OSError, HTTPException) as error:
+            raise UserError(f"{self.base_url}: cannot be reached ({error!r})") from None
 
     def _call(self, path: str, body: Mapping[str, Any] | None = None) -> None:
         data = None if body is None else json.dumps(body).encode()
@@ -206,12 +189,6 @@ class VllmServer:
         # Past any proxy of the user's: the server is on this machine.
         with build_opener(ProxyHandler({})).open(request, timeout=SECONDS_TO_ANSWER) as response:
             response.read()
-
-    def _last_words(self) -> str:
-        assert self._log is not None
-        self._log.seek(0)
-        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
-        return " ".join(lines[-1].split())[:500] if lines else "it said nothing"
 
 
 def _flag(name: str, value: object) -> list[str]:
