@@ -122,10 +122,15 @@ def percent(confidence: float) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A swept value in print; lists as in `256x256`."""
+    """A swept value in print; lists as in `256x256`, models by :func:`model_name`."""
     if isinstance(value, list | tuple):
         return "x".join(value_text(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else model_name(str(value))
+
+
+def model_name(name: str) -> str:
+    """A model's name without its owner, or its folder's parents; another name as it is."""
+    return name.rstrip("/").rpartition("/")[2] or name
 
 
 def counted(count: int, noun: str) -> str:

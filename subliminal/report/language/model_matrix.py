@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure
-from subliminal.report.labels import MISSING, wrapped
+from subliminal.report.labels import MISSING, model_name, wrapped
 from subliminal.report.language.grids import Grid
 from subliminal.report.language.heat_map import HeatMap, draw_heat_map
 from subliminal.report.language.look import add_footer, footer_of
@@ -77,7 +77,8 @@ def _draw_panel(figure: Figure, axes: Axes, run: LanguageRun, grid: Grid, probe:
         [_text(run, grid.cells.get((teacher, own)), probe) for own in grid.students]
         for teacher in grid.teachers
     ]
-    names = {name: _name(name) for name in (*grid.teachers, *grid.students)}
+    both = (*grid.teachers, *grid.students)
+    names = {name: wrapped(model_name(name), _NAME_WIDTH) for name in both}
     shown = HeatMap(
         [names[teacher] for teacher in grid.teachers],
         [names[own] for own in grid.students],
@@ -112,8 +113,3 @@ def _text(run: LanguageRun, variant: Variant | None, probe: str) -> str:
     known = math.isfinite(mean.low) and math.isfinite(mean.high)
     limits = f"{mean.low:+.2f}, {mean.high:+.2f}" if known else MISSING
     return f"{mean.estimate:+.2f}\n[{limits}]\n{count}"
-
-
-def _name(model: str) -> str:
-    """A model's name without its owner, or its folder's parents."""
-    return wrapped(model.rstrip("/").rpartition("/")[2] or model, _NAME_WIDTH)
