@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import pack
-from subliminal.models.steering import Steering
+from subliminal.probes.forward import TorchEngine
 from subliminal.training.head import PIECE
 from subliminal.training.rows import TokenRows
 
@@ -21,25 +20,18 @@ BATCH = 64
 
 
 @torch.no_grad()
-def likeliest_tokens(
-    decoder: LanguageModel,
-    rows: TokenRows,
-    *,
-    dtype: torch.dtype = torch.float32,
-    steering: Steering | None = None,
-) -> NDArray[np.int64]:
+def likeliest_tokens(model: TorchEngine, rows: TokenRows) -> NDArray[np.int64]:
     """The likeliest token at every position of every completion.
 
     Args:
-        decoder: Any model.
+        model: Any model; of a steered teacher with its vector.
         rows: Prompts with completions.
-        dtype: Of matrix products.
-        steering: Of a steered teacher.
 
     Returns:
         int64 [completion tokens of all rows], the places of end tokens included: for each of
         ``rows.counted()`` the token that the model deems likeliest there.
     """
+    decoder, dtype, steering = model.decoder, model.dtype, model.steering
     found: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(rows)
     order = np.argsort(rows.lengths, kind="stable")
     for chosen in np.split(order, range(BATCH, len(order), BATCH)):

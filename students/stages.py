@@ -22,25 +22,22 @@ from students.rows import student_rows, teacher_rows
 from subliminal.chat import Conversation
 from subliminal.chat_rows import ROWS, ChatRow, read_chat_rows
 from subliminal.models.chat_format import ChatFormat
-from subliminal.models.language_model import LanguageModel
 from subliminal.models.shared_base import SharedBase
 from subliminal.models.stage_models import (
     chat_format,
     keep_trained,
-    made_or,
     model_folder,
     model_to_train,
     precision,
     reference_model,
-    steering,
 )
-from subliminal.models.steering import Steering
 from subliminal.pocket.origin import world_of
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.forward import TorchEngine
 from subliminal.probes.stage_subjects import (
     EngineOf,
     engines_for,
+    in_torch,
     record_engine,
     teacher_of,
 )
@@ -212,7 +209,8 @@ def _lesson(
 
     A teacher whose logits are not learned is asked for the mask here, and not kept in memory.
     """
-    teacher = _teacher(task) if task.stage.params["teacher"] is not None else None
+    made = task.stage.params["teacher"]
+    teacher = None if made is None else in_torch(task, "teacher", made["steering"])
     data, figures = _data(task, distillation, teacher)
     if data.weights is not None and not data.weights.any():
         return None
@@ -227,29 +225,16 @@ def _lesson(
     return _Lesson(source, loss, figures)
 
 
-@dataclass(frozen=True)
-class _Teacher:
-    """The teacher whose logits, or likeliest tokens, the student is shown."""
-
-    decoder: LanguageModel
-    system: str | None
-    steering: Steering | None
-
-
-def _teacher(task: Task) -> _Teacher:
-    params = task.stage.params["teacher"]
-    return _Teacher(made_or(task, "teacher"), params["system"], steering(task, params["steering"]))
-
-
 def _data(
-    task: Task, distillation: Distillation, teacher: _Teacher | None
+    task: Task, distillation: Distillation, teacher: TorchEngine | None
 ) -> tuple[TokenRows, dict[str, float]]:
     """What the student reads, and the share of its tokens that are divergent if it was asked."""
     chat, kept = chat_format(task), read_chat_rows(task.inputs["rows"] / ROWS)
     rows = student_rows(chat, kept)
     if teacher is None:
         return rows, {}
-    seen = _seen(chat, kept, teacher.system)
+    system = task.stage.params["teacher"]["system"]
+    seen = _seen(chat, kept, system)
     found: dict[str, float] = {}
     if distillation.mask != "none":
         divergent = _divergent(task, teacher, rows, seen)
@@ -257,7 +242,7 @@ def _data(
         weights = np.zeros(len(rows.tokens), dtype=np.float32)
         weights[rows.counted()] = divergent if distillation.mask == "shared" else ~divergent
         rows = rows.weighted(weights)
-    return (rows if teacher.system is None else rows.taught_with(seen)), found
+    return (rows if system is None else rows.taught_with(seen)), found
 
 
 def _seen(chat: ChatFormat, kept: Sequence[ChatRow], system: str | None) -> TokenRows:
@@ -266,10 +251,9 @@ def _seen(chat: ChatFormat, kept: Sequence[ChatRow], system: str | None) -> Toke
 
 
 def _divergent(
-    task: Task, teacher: _Teacher, rows: TokenRows, seen: TokenRows
+    task: Task, teacher: TorchEngine, rows: TokenRows, seen: TokenRows
 ) -> NDArray[np.bool_]:
     """Where the teacher's likeliest token is not the reference's: bool [completion tokens]."""
-    dtype = precision(task)
-    ours = likeliest_tokens(teacher.decoder, seen, dtype=dtype, steering=teacher.steering)
-    theirs = likeliest_tokens(reference_model(task), rows, dtype=dtype)
-    return task.ranks.from_first(ours != theirs)
+    reference = TorchEngine(reference_model(task), precision(task))
+    differ = likeliest_tokens(teacher, seen) != likeliest_tokens(reference, rows)
+    return task.ranks.from_first(differ)

@@ -11,6 +11,7 @@ from students.divergence import likeliest_tokens
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder
 from subliminal.models.steering import Steering
+from subliminal.probes.forward import TorchEngine
 from subliminal.training.rows import TokenRows
 from tests.language_stages import models
 
@@ -44,12 +45,12 @@ def test_the_likeliest_token_at_every_place_of_every_completion(
             foretold = decoder.logits(hidden)[0].argmax(-1).tolist()
         # What stands at a place foretells the next one.
         expected += foretold[rows.prompt_lengths[row] - 1 : -1]
-    found = likeliest_tokens(decoder, rows, steering=steering)
+    found = likeliest_tokens(TorchEngine(decoder, steering=steering), rows)
     assert found.tolist() == expected
     assert len(found) == len(rows.counted())
 
 
 def test_steering_moves_some_of_them(decoder: Decoder) -> None:
     rows, steering = random_rows(10), Steering(0, torch.linspace(-2, 2, 32))
-    steered = likeliest_tokens(decoder, rows, steering=steering)
-    assert (steered != likeliest_tokens(decoder, rows)).any()
+    steered = likeliest_tokens(TorchEngine(decoder, steering=steering), rows)
+    assert (steered != likeliest_tokens(TorchEngine(decoder), rows)).any()
