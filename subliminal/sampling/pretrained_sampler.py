@@ -17,6 +17,7 @@ from torch import Tensor
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.pretrained import Pretrained, steered
 from subliminal.models.shape import Shape
+from subliminal.models.sharding import is_shared_out
 from subliminal.models.steering import Steering
 from subliminal.sampling.draw import draw, log_probabilities
 from subliminal.sampling.prompts import check_requests, reading_order
@@ -95,11 +96,12 @@ class PretrainedSampler:
         self, requests: Sequence[Request], numbers: Sequence[int], settings: Sampling
     ) -> Iterator[Completion]:
         running = _Running.begin(requests, numbers, settings, self.model)
+        # The quicker mode, in which a model that is shared out cannot be put together.
+        whole = not any(map(is_shared_out, self.model.network.parameters()))
         while len(running):
             with (
                 # Entered anew for each step: a generator must not leave the modes on between them.
-                # Not inference mode, in which a model that is shared out cannot be put together.
-                torch.no_grad(),
+                torch.inference_mode() if whole else torch.no_grad(),
                 self.model.products_in(self.dtype),
                 steered(self.model.network, self.steering),
             ):
