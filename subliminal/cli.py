@@ -277,7 +277,8 @@ def doctor() -> None:
 
     about = machine.description()
     rows = [(name, str(value), "") for name, value in about.items()]
-    rows.append(("devices", ", ".join(machine.cuda_devices()) or "cpu only", "a CUDA device"))
+    if not machine.cuda_devices():
+        rows.append(("gpus", "none", "a CUDA device"))
     rows.append(("fast precision", machine.fast_precision(), ""))
     for precision in ("float32", "bfloat16"):
         rate = machine.matmul_rate(precision) / 1e9

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from io import BufferedWriter
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +57,10 @@ class Writer:
         answers, size = _read_progress(partial / PROGRESS)
         left = [place for place in range(len(prompts)) if place not in answers]
         report(len(answers), len(prompts))
-        with _appended(partial / PROGRESS, size) as progress:
+        with closing(_Progress(partial / PROGRESS, size)) as progress:
             for place, answer in self._answers(prompts, left):
                 answers[place] = answer
-                progress.write(to_json([place, answer.text, answer.finished]) + b"\n")
+                progress.add(place, answer)
                 if len(answers) % FLUSH_EVERY == 0:
                     progress.flush()
                     report(len(answers), len(prompts))
@@ -85,15 +84,41 @@ class Writer:
             yield left[done.index], Answer(text, done.finished)
 
 
-@contextmanager
-def _appended(path: Path, size: int) -> Iterator[BufferedWriter]:
-    """Open progress to go on behind its first `size` bytes; what stands behind them is cut off."""
-    try:
-        with path.open("ab") as file:
-            file.truncate(size)
-            yield file
-    except OSError as error:
-        raise cannot_write(path, error) from error
+class _Progress:
+    """The file that answers are appended to.
+
+    Args:
+        path: Of the file.
+        size: Bytes behind which to go on; what stands there is cut off.
+
+    Raises:
+        UserError: From any method: it cannot be written.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        with self._told():
+            self._file = path.open("ab")
+            self._file.truncate(size)
+
+    def add(self, place: int, answer: Answer) -> None:
+        with self._told():
+            self._file.write(to_json([place, answer.text, answer.finished]) + b"\n")
+
+    def flush(self) -> None:
+        with self._told():
+            self._file.flush()
+
+    def close(self) -> None:
+        with self._told():
+            self._file.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
 
 
 def _read_progress(path: Path) -> tuple[dict[int, Answer], int]:

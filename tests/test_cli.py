@@ -306,7 +306,7 @@ def test_doctor_tells_what_is_there_and_how_to_get_the_rest(
     monkeypatch.setenv("SUBLIMINAL_MNIST", str(tmp_path / "nowhere"))
     said = subliminal("doctor")
     assert said.code == 0
-    for word in ("cores", "memory", "devices", "fast precision", "GFLOP/s", "torch"):
+    for word in ("cores", "memory", "gpus", "fast precision", "GFLOP/s", "torch"):
         assert word in said.out
     (mnist,) = (line for line in said.out.splitlines() if line.strip().startswith("data: mnist"))
     assert "missing" in mnist

@@ -35,7 +35,8 @@ LANGUAGE_KINDS: tuple[StageKind, ...] = (
     *students.service_stages.KINDS,
     *subliminal.probes.service_stages.KINDS,
 )
-TRAININGS = ("lm.teach", "lm.match", "lm.distil")
+_SPREADING = {kind.name for kind in LANGUAGE_KINDS if kind.spreads}
+"""Trainings."""
 _VERSIONS = {kind.name: kind.version for kind in LANGUAGE_KINDS}
 
 
@@ -85,13 +86,13 @@ class StageMaker:
             local["student"] = str(start.folder)
         params = {**params, "model": reference.params, "precision": self.precision}
         models = {"model": reference} if start is None else {"model": reference, "student": start}
-        if kind in TRAININGS:
+        if kind in _SPREADING:
             cost = replace(cost, devices=self.resources.devices)
         made = make_stage(kind, seed, params, inputs, cost=cost, local=local)
         return replace(
             made,
             pinned={role: name for role, model in models.items() if (name := model.pinned)},
-            resources=self.resources if kind in TRAININGS else ONE_DEVICE,
+            resources=self.resources if kind in _SPREADING else ONE_DEVICE,
             shares=None if start is None else _shared_base(made, start),
         )
 
