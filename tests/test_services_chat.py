@@ -258,6 +258,19 @@ def test_of_two_replies_to_one_request_the_first_counts(tmp_path: Path) -> None:
     assert (tmp_path / REPLIES).read_bytes().count(b'"a"') == 2
 
 
+def test_replies_are_read_where_they_stand_among_those_of_others(tmp_path: Path) -> None:
+    one, other = ReplyCache(tmp_path), ReplyCache(tmp_path)
+    for n in range(3):
+        one.put(f"a{n}", Reply(text=f"one's {n}"))
+        other.put(f"b{n}", Reply(text="x" * 9 * n))
+    assert [one[f"a{n}"].text for n in range(3)] == ["one's 0", "one's 1", "one's 2"]
+    assert [ReplyCache(tmp_path)[f"b{n}"].text for n in range(3)] == ["", "x" * 9, "x" * 18]
+    (tmp_path / REPLIES).write_bytes(b"")
+    with pytest.raises(UserError) as error:
+        one["a2"]
+    assert_one_line(error, REPLIES, "changed while it was in use", "run again")
+
+
 def test_a_cache_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError) as error:

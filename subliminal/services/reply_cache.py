@@ -36,17 +36,29 @@ class ReplyCache:
         """
         self._path = folder / REPLIES
         self._lock = threading.Lock()
-        self._lines: dict[str, bytes] = {}
-        """Unparsed: a parsed reply takes ten times the memory."""
+        self._places: dict[str, int] = {}
+        """Where the line of a key begins: memory cannot hold all that a published
+        experiment asks its judges."""
         self._read = 0
         """Bytes of the file that were read."""
         self._take_new()
 
     def __contains__(self, key: str) -> bool:
-        return key in self._lines
+        return key in self._places
 
     def __getitem__(self, key: str) -> Reply:
-        return _LINE.validate_json(self._lines[key])[1]
+        place = self._places[key]
+        try:
+            with self._path.open("rb") as file:
+                file.seek(place)
+                found, reply = _LINE.validate_json(file.readline())
+        except OSError as error:
+            raise self._fault("read", error) from error
+        except ValidationError:
+            found = ""
+        if found != key:
+            raise UserError(f"{self._path}: was changed while it was in use; run again")
+        return reply
 
     def missing(
         self, requests: Iterable[ChatRequest], endpoint: Endpoint
@@ -75,19 +87,21 @@ class ReplyCache:
         """
         line = to_json([key, reply.model_dump(mode="json")])
         with self._lock:
-            if key in self._lines:
+            if key in self:
                 return
             try:
-                self._append(b"\n" + line + b"\n")
+                end = self._append(b"\n" + line + b"\n")
             except OSError as error:
                 raise self._fault("written", error) from error
-            self._lines[key] = line
+            self._places[key] = end - len(line) - 1
 
-    def _append(self, record: bytes) -> None:
+    def _append(self, record: bytes) -> int:
+        """Write a record; where it ends in the file, whatever others appended before."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab", buffering=0) as file:
             if file.write(record) != len(record):
                 raise OSError("only a part of it was written")
+            return file.tell()
 
     def _take_new(self) -> None:
         """Take what was appended since the file was last read."""
@@ -96,7 +110,7 @@ class ReplyCache:
                 with self._path.open("rb") as file:
                     file.seek(self._read)
                     for line in file:
-                        self._take(line)
+                        self._take(line, self._read)
                         # The last line may be half written: it is read again.
                         self._read += len(line) if line.endswith(b"\n") else 0
             except FileNotFoundError:
@@ -104,12 +118,12 @@ class ReplyCache:
             except OSError as error:
                 raise self._fault("read", error) from error
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes, place: int) -> None:
         try:
             key, _ = _LINE.validate_json(line)
         except ValidationError:
             return  # Cut off by a kill, or empty: the request is sent again.
-        self._lines.setdefault(key, line)
+        self._places.setdefault(key, place)
 
     def _fault(self, done: str, error: OSError) -> UserError:
         reason = error.strerror or str(error)
