@@ -181,8 +181,10 @@ def test_a_kind_that_cannot_reach_a_node_fails(nodes: Any, store: Store) -> None
 
 
 def test_stages_get_the_cpus_and_devices_that_they_can_use(
-    nodes: Any, caches: Path, store: Store
+    nodes: Any, caches: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The node says that it has a device, where this process may see none.
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with_device = add_node(nodes, caches / "2", num_cpus=4, num_gpus=1)
     computing = [stage("place", 0, flops=1.0, lot=lot) for lot in range(2)]
     reading = [stage("place", seed, flops=0.0, reads=True) for seed in range(2)]
