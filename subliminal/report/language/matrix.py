@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure
-from subliminal.report.labels import MISSING, known
+from subliminal.report.labels import MISSING, known, wrapped
 from subliminal.report.language.heat_map import HeatMap, draw_heat_map
 from subliminal.report.language.look import add_footer, footer_of
 from subliminal.report.language.run import HEADLINE, LOG_ODDS, LanguageRun
@@ -24,7 +24,10 @@ from subliminal.samples import difference_of
 MOST_PANELS = 3
 """Variants in one figure."""
 
-_ROW_INCHES, _FRAME_INCHES = 0.2, 0.95
+_ROW_INCHES, _FRAME_INCHES, _FEWEST_ROWS = 0.2, 0.8, 3
+"""With fewer rows the bar of colours has no room for its figures."""
+_TITLE_WIDTH, _TITLE_INCHES = 80, 0.15
+"""Characters of a title's line, and its height."""
 
 ByItem = Mapping[tuple[str, str], Mapping[int, float]]
 """(Arm, item group) -> seed -> log-odds."""
@@ -61,7 +64,7 @@ def draw_matrix(run: LanguageRun, variants: Sequence[Variant], probe: str = HEAD
     """
     values = item_values(run.data.results, probe)
     matrices = [matrix_of(run, variant, values) for variant in variants]
-    heights = [_FRAME_INCHES + _ROW_INCHES * len(matrix.taught) for matrix in matrices]
+    heights = [_inches(matrix) for matrix in matrices]
     figure = new_figure(DOUBLE_COLUMN, sum(heights) + 0.2)
     grid = figure.subplots(len(matrices), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, matrix in zip(grid, matrices, strict=True):
@@ -114,11 +117,21 @@ def _shift(values: ByItem, arm: str, control: str | None, item: str) -> float:
     return math.fsum(difference_of(own[seed], other[seed]) for seed in common) / len(common)
 
 
+def _inches(matrix: Matrix) -> float:
+    rows = max(_FEWEST_ROWS, len(matrix.taught))
+    lines = _title(matrix).count("\n") + 1
+    return _FRAME_INCHES + _ROW_INCHES * rows + _TITLE_INCHES * lines
+
+
+def _title(matrix: Matrix) -> str:
+    return wrapped(f"{matrix.label}, less control", _TITLE_WIDTH)
+
+
 def _draw_panel(figure: Figure, axes: Axes, matrix: Matrix) -> None:
     texts = [[_text(shift) for shift in row] for row in matrix.shifts.tolist()]
     shown = HeatMap(matrix.taught, matrix.probed, matrix.shifts, texts)
     draw_heat_map(figure, axes, shown, unit="shift in log-odds", slanted=True)
-    axes.set_title(f"{matrix.label}, less control", loc="left", fontweight="bold")
+    axes.set_title(_title(matrix), loc="left", fontweight="bold")
     axes.set_xlabel("probed")
     axes.set_ylabel("taught")
 

@@ -34,12 +34,14 @@ _STUDENT: dict[str, Any] = {"facecolor": COLOURS[4], "edgecolor": _EDGE}
 _CONTROL: dict[str, Any] = {"facecolor": "0.92", "edgecolor": _EDGE, "hatch": "//////"}
 _TEACHER: dict[str, Any] = {"marker": "D", "color": "0.25", "markersize": 4, "linestyle": "none"}
 _BAR, _APART, _JITTER = 0.36, 0.2, 0.24
-_TRAIT_INCHES, _FRAME_INCHES, _LEGEND_INCHES = 0.27, 0.65, 0.45
+_TRAIT_INCHES, _FRAME_INCHES, _LEGEND_INCHES = 0.27, 0.5, 0.45
+_TITLE_WIDTH, _TITLE_INCHES = 48, 0.15
+"""Characters of a title's line, and its height."""
 
 
 @dataclass(frozen=True)
 class _Panel:
-    label: str
+    title: str
     student: Effect
     control: Effect
 
@@ -59,7 +61,8 @@ def draw_trait_bars(run: LanguageRun, variants: Sequence[Variant], probe: str = 
     panels = [_panel(run, variant, probe) for variant in variants]
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    panel_inches = _FRAME_INCHES + _TRAIT_INCHES * len(run.traits)
+    title_inches = _TITLE_INCHES * max(panel.title.count("\n") + 1 for panel in panels)
+    panel_inches = title_inches + _FRAME_INCHES + _TRAIT_INCHES * len(run.traits)
     figure = new_figure(DOUBLE_COLUMN, _LEGEND_INCHES + panel_inches * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     teachers = [run.from_reference(v, probe) for v in run.undosed(run.of_role("teacher"))]
@@ -86,7 +89,7 @@ def _panel(run: LanguageRun, variant: Variant, probe: str) -> _Panel:
         control="",
     )
     return _Panel(
-        f"{variant.label} (control: {variant.control})",
+        wrapped(f"{variant.label} (control: {variant.control})", _TITLE_WIDTH),
         run.from_reference(variant, probe),
         run.from_reference(control, probe),
     )
@@ -101,7 +104,7 @@ def _draw_panel(
         if teacher is not None and trait in teacher.per_trait:
             axes.plot(teacher.of_trait(trait, confidence).estimate, place, zorder=3, **_TEACHER)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_title(wrapped(panel.label, 48), loc="left")
+    axes.set_title(panel.title, loc="left")
     axes.set_yticks(range(len(traits)), traits)
     axes.set_ylim(len(traits) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
