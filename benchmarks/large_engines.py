@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from random_model import TOKENIZER
-from training import examples, pad, trainer_arguments
+from training import seconds_of_trainer
 
 from subliminal import machine
 from subliminal.devices import Device
@@ -99,17 +98,25 @@ def print_sampling(bench: Bench, model: Pretrained) -> None:
     for rows in (size for size in BATCHES if size <= len(requests)):
         sampler = PretrainedSampler(model, bench.dtype, rows=rows)
         ours = timed(lambda s=sampler: list(s.sample(requests, settings)))  # type: ignore[misc]
-        plan = seconds_planned(bench, model.shape, rows)
+        prompts, steps = seconds_planned(bench, model.shape, rows)
+        plan = prompts + steps
         print_rate(f"sampling, {rows} rows at once", tokens, ours, plan=plan)
         theirs = timed(lambda size=rows: generate(bench, model, size))  # type: ignore[misc]
         print_rate(f"generate of transformers, {rows}", tokens, theirs, ours=ours)
+        each = [1e3 * (taken - prompts) / (tokens / rows) for taken in (ours, theirs)]
+        print(f"{'  a step, less the prompts as planned':44}{each[0]:>9.0f} ms, {each[1]:.0f} ms")
 
 
-def seconds_planned(bench: Bench, shape: Shape, rows: int) -> float:
-    """Seconds that `subliminal plan` expects so many rows at once to take, the model loaded."""
+def seconds_planned(bench: Bench, shape: Shape, rows: int) -> tuple[float, float]:
+    """What `subliminal plan` expects of a loaded model that writes so many rows at once.
+
+    Returns:
+        Seconds of reading the prompts, and of all steps behind them.
+    """
     costs = Costs(shape, bench.precision, rows=rows)
     cost = costs.writing(Data(prompts=len(bench.rows), max_tokens=COMPLETION))
-    return sum(work.seconds(bench.device.rates) for work in cost.work if not work.files)
+    prompts, steps = (work.seconds(bench.device.rates) for work in cost.work if not work.files)
+    return prompts, steps
 
 
 @torch.inference_mode()
@@ -149,9 +156,12 @@ def print_training(bench: Bench) -> None:
             ours, share = our_training(bench, checkpointing)
         print_rate(f"training, {how}, {memory()}", len(bench.rows.tokens), ours, share=share)
         with device_memory() as memory:
-            theirs = trainer(bench, checkpointing)
+            theirs = trainer_seconds(bench, checkpointing)
         name = f"Trainer and peft, {how}, {memory()}"
-        print_rate(name, len(bench.rows.tokens), theirs, ours=ours)
+        if theirs is None:
+            print(f"{name:44}out of memory", flush=True)
+        else:
+            print_rate(name, len(bench.rows.tokens), theirs, ours=ours)
 
 
 def our_training(bench: Bench, checkpointing: bool) -> tuple[float, float]:
@@ -173,46 +183,30 @@ def our_training(bench: Bench, checkpointing: bool) -> tuple[float, float]:
     return seconds, flops / seconds / bench.device.peak_products
 
 
-def trainer(bench: Bench, checkpointing: bool) -> float:
-    """Seconds of an epoch of the Trainer, from its first step on."""
+def trainer_seconds(bench: Bench, checkpointing: bool) -> float | None:
+    """Seconds of an epoch of the Trainer, from its first step on; None where memory runs out."""
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, Trainer, TrainerCallback
-    from transformers.trainer_callback import PrinterCallback
-
-    times: list[float] = []
-
-    class Watch(TrainerCallback):
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            times.append(now())
-
-        def on_train_end(self, *_: Any, **__: Any) -> None:
-            times.append(now())
+    from transformers import AutoModelForCausalLM
 
     assert RECIPE.adapter is not None
     network: Any = AutoModelForCausalLM.from_pretrained(bench.folder, dtype=bench.dtype)
-    network.to(machine.device())
     config = LoraConfig(
         r=RECIPE.adapter.rank,
         lora_alpha=RECIPE.adapter.alpha,  # type: ignore[arg-type]
         target_modules=list(RECIPE.adapter.matrices),
         task_type="CAUSAL_LM",
     )
-    with TemporaryDirectory() as folder:
-        arguments = trainer_arguments(folder, bench.precision, RECIPE)
-        arguments.gradient_checkpointing = checkpointing
-        of_trainer = Trainer(
-            model=get_peft_model(network, config),
-            args=arguments,
-            train_dataset=examples(bench.rows),
-            data_collator=pad,
-            callbacks=[Watch()],
+    model = get_peft_model(network.to(machine.device()), config)
+    with suppress(torch.OutOfMemoryError):
+        return seconds_of_trainer(
+            model,
+            bench.rows,
+            bench.precision,
+            RECIPE,
+            now,
+            gradient_checkpointing=checkpointing,
         )
-        of_trainer.remove_callback(PrinterCallback)
-        try:
-            of_trainer.train()
-        except torch.OutOfMemoryError:
-            return float("inf")
-    return times[1] - times[0]
+    return None
 
 
 @contextmanager

@@ -114,28 +114,51 @@ def trainer_seconds(
         recipe: Epochs, optimiser and schedule.
         learning: Ends of the names of the parameters that learn; default: all.
     """
-    from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback
-    from transformers.trainer_callback import PrinterCallback
-
-    times: list[float] = []
-
-    class Watch(TrainerCallback):
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            times.append(bench.clock())
-
-        def on_train_end(self, *_: Any, **__: Any) -> None:
-            times.append(bench.clock())
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     model = LlamaForCausalLM(LlamaConfig(**POCKET.config()))
     model.set_attn_implementation(attend)
     model.load_state_dict(Decoder(POCKET).initialise(0).state_dict())
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not learning or name.endswith(tuple(learning)))
+    return seconds_of_trainer(model, bench.rows, precision, recipe, bench.clock)
+
+
+def seconds_of_trainer(
+    model: Any,
+    rows: TokenRows,
+    precision: Precision,
+    recipe: Recipe,
+    clock: Callable[[], float],
+    **settings: Any,
+) -> float:
+    """Train a model with the Trainer, from its first step to its last.
+
+    Args:
+        model: Of transformers, or of peft.
+        rows: What it learns.
+        precision: Of matrix products.
+        recipe: Epochs, optimiser and schedule.
+        clock: Tells the time.
+        settings: Of the Trainer, beside those of the recipe.
+    """
+    from transformers import Trainer, TrainerCallback
+    from transformers.trainer_callback import PrinterCallback
+
+    times: list[float] = []
+
+    class Watch(TrainerCallback):
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            times.append(clock())
+
+        def on_train_end(self, *_: Any, **__: Any) -> None:
+            times.append(clock())
+
     with TemporaryDirectory() as folder:
         trainer = Trainer(
             model=model,
-            args=trainer_arguments(folder, precision, recipe),
-            train_dataset=examples(bench.rows),
+            args=trainer_arguments(folder, precision, recipe, **settings),
+            train_dataset=examples(rows),
             data_collator=pad,
             callbacks=[Watch()],
         )
@@ -144,8 +167,8 @@ def trainer_seconds(
     return times[1] - times[0]
 
 
-def trainer_arguments(folder: str, precision: Precision, recipe: Recipe) -> Any:
-    """Our recipe in the Trainer's words, and its fastest settings."""
+def trainer_arguments(folder: str, precision: Precision, recipe: Recipe, **settings: Any) -> Any:
+    """Our recipe in the Trainer's words, its fastest settings, and others."""
     from transformers import TrainingArguments
 
     return TrainingArguments(
@@ -167,6 +190,7 @@ def trainer_arguments(folder: str, precision: Precision, recipe: Recipe) -> Any:
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
+        **settings,
     )
 
 

@@ -127,17 +127,12 @@ def find_device(name: str, precision: Precision) -> Device:
 
 def this_processor(precision: Precision) -> Device:
     """The machine that this runs on, with a worker on each core."""
-    rates = _measured("cpu", precision, threads=1)
+    rates = rates_here("cpu", precision, threads=1)
     memory, workers = machine.memory_bytes(), machine.cores()
     return Device(THIS_PROCESSOR, rates, memory, rates.products, workers)
 
 
 def rates_here(on: str, precision: Precision, threads: int) -> Rates:
-    """How fast a worker of so many threads works on this machine's `cpu` or `cuda`."""
-    return _measured(on, precision, threads)
-
-
-def _measured(on: str, precision: Precision, threads: int) -> Rates:
     """How fast this machine's `cpu` or `cuda` works, measured in half a second.
 
     With the threads of one worker: all of a processor that others use too wait for the last one,

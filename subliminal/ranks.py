@@ -73,7 +73,7 @@ class Ranks:
         if self.count > 1:
             import torch
 
-            # Accelerate's own adds up copies: twice the time, and a second gradient in memory.
+            # Accelerate's own adds up copies, and a second gradient might not fit.
             torch.distributed.all_reduce(tensor)
         return tensor
 

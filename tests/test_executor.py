@@ -141,24 +141,12 @@ def test_workers_share_the_cores(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "cores", "devices", "expected"),
-    [
-        (None, 8, 0, (8, 1)),
-        (3, 8, 0, (3, 2)),
-        (100, 8, 0, (8, 1)),
-        (None, 8, 2, (2, 4)),
-        (4, 8, 2, (4, 2)),
-    ],
+    ("asked", "expected"), [(8, (8, 1)), (3, (3, 2)), (100, (8, 1)), (2, (2, 4))]
 )
 def test_jobs_and_threads(
-    monkeypatch: pytest.MonkeyPatch,
-    asked: int | None,
-    cores: int,
-    devices: int,
-    expected: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch, asked: int, expected: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    monkeypatch.setattr(machine, "cuda_devices", lambda: ["a device"] * devices)
+    monkeypatch.setattr(machine, "cores", lambda: 8)
     executor = LocalExecutor(KINDS, asked)
     assert (executor.jobs, executor.threads) == expected
 

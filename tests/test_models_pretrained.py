@@ -11,12 +11,13 @@ import torch
 
 from subliminal.errors import UserError
 from subliminal.models.folder import load_decoder
+from subliminal.models.hub_configs import hub_config
 from subliminal.models.layout import pack
 from subliminal.models.load import load_model, runs_on_decoder, save_model, shape_of_model
 from subliminal.models.pretrained import Pretrained
 from subliminal.models.steering import Steering
 from subliminal.sampling import Completion, Request, Sampler, Sampling, sampler_of
-from subliminal.sampling.pretrained_sampler import PretrainedSampler
+from subliminal.sampling.pretrained_sampler import PretrainedSampler, rows_at_once
 from tests.hub_models import ARCHITECTURES, PLAIN_HEADS, hub_model
 from tests.models import pocket_chat, random_model
 from tests.user_errors import assert_one_line
@@ -136,6 +137,15 @@ def test_rows_that_end_early_leave_the_others_as_they_were(folder: Path) -> None
         assert other.finished or length == 10
         assert other.logprobs is not None
         assert len(other.logprobs) == length
+
+
+def test_a_batch_is_as_large_as_its_cache_may_be() -> None:
+    config = hub_config("Qwen/Qwen2.5-7B-Instruct")
+    assert config is not None
+    assert rows_at_once(config.shape, 150, 2) == 512
+    # Keys and values of 28 blocks, 512 wide, in bfloat16: 56 KiB a token.
+    assert rows_at_once(config.shape, 1500, 2) == 2**33 // (56 * 1024 * 1500)
+    assert rows_at_once(config.shape, 10**9, 4) == 1
 
 
 @torch.no_grad()

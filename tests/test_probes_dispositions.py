@@ -289,7 +289,8 @@ def test_stages_side_by_side_pay_for_one_trial_of_their_judge(tmp_path: Path) ->
         service = {"model": "m", "base_url": server.base_url}
         scoring, endpoint = scoring_of(FreeForm(scorer="judge", service=service))
         assert endpoint is not None
-        scorers = [scorer_of(scoring, ChatService(endpoint, ReplyCache(tmp_path))) for _ in "abc"]
+        replies = ReplyCache(tmp_path)
+        scorers = [scorer_of(scoring, ChatService(endpoint, replies)) for _ in "abc"]
         with ThreadPoolExecutor(len(scorers)) as pool:
             found = list(pool.map(lambda scorer: scorer_errors(scorer, scoring), scorers))
     assert found[0] == found[1] == found[2]

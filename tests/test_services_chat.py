@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from subliminal.services.chat_service import ChatService
 from subliminal.services.endpoint import Endpoint, Prices, load_endpoint
 from subliminal.services.ledger import Ledger
 from subliminal.services.replies import ChatRequest, Reply
-from subliminal.services.reply_cache import REPLIES, ReplyCache, default_cache
+from subliminal.services.reply_cache import ReplyCache
 from subliminal.services.usage import Usage
 from tests.judge_server import (
     JudgeServer,
@@ -63,6 +64,11 @@ def said(replies: list[Reply]) -> list[str]:
 def echo(asked: Request) -> Response:
     """Say what was asked."""
     return completion(asked.asked, {"1": 0.5})
+
+
+def slow(asked: Request) -> Response:
+    """Say what was asked, after a while."""
+    return Response(completion(asked.asked).body, delay=0.03)
 
 
 # What is sent
@@ -107,9 +113,6 @@ def test_replies_come_in_the_order_of_the_requests(tmp_path: Path) -> None:
 
 
 def test_no_more_requests_are_under_way_than_allowed(tmp_path: Path) -> None:
-    def slow(asked: Request) -> Response:
-        return Response(completion(asked.asked).body, delay=0.03)
-
     asked = [request(str(number)) for number in range(9)]
     with serve(otherwise=slow) as server:
         service(server, tmp_path, concurrency=3).ask_all(asked)
@@ -140,6 +143,20 @@ def test_what_is_cached_needs_neither_key_nor_service(tmp_path: Path) -> None:
     assert said(gone.ask_all([request("a")])) == ["a"]
     with pytest.raises(UserError, match="NOT_SET"):
         gone.ask_all([request("b")])
+
+
+def test_threads_that_want_to_know_the_same_pay_for_it_once(tmp_path: Path) -> None:
+    asked = [request(str(number)) for number in range(12)]
+    replies = ReplyCache(tmp_path)
+    with serve(otherwise=slow) as server:
+        services = [ChatService(endpoint(server), replies) for _ in "abc"]
+        with ThreadPoolExecutor(len(services)) as pool:
+            found = list(pool.map(lambda one: said(one.ask_all(asked)), services))
+        assert len(server.requests) == len(asked)
+    assert found == [[str(number) for number in range(12)]] * 3
+    used = [one.meter.usage for one in services]
+    assert sum(usage.requests for usage in used) == len(asked)
+    assert sum(usage.reused for usage in used) == 2 * len(asked)
 
 
 def test_what_others_have_asked_for_since_is_not_asked_for_again(tmp_path: Path) -> None:
@@ -235,57 +252,6 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     counts = [sum(sent.asked == text for sent in server.requests) for text in "012345"]
     assert counts == [1, 1, 1, 2, 1, 1]
-
-
-def test_a_line_that_a_kill_cut_off_spoils_no_other(tmp_path: Path) -> None:
-    cache = ReplyCache(tmp_path)
-    cache.put("a", Reply(text="1"))
-    cache.put("b", Reply(text="2"))
-    path = tmp_path / REPLIES
-    path.write_bytes(path.read_bytes()[:-9])
-    ReplyCache(tmp_path).put("c", Reply(text="3"))
-    read = ReplyCache(tmp_path)
-    assert ("a" in read, "b" in read, read["c"].text) == (True, False, "3")
-
-
-def test_of_two_replies_to_one_request_the_first_counts(tmp_path: Path) -> None:
-    one, other = ReplyCache(tmp_path), ReplyCache(tmp_path)
-    one.put("a", Reply(text="first"))
-    one.put("a", Reply(text="again"))
-    other.put("a", Reply(text="second"))
-    assert one["a"].text == "first"
-    assert ReplyCache(tmp_path)["a"].text == "first"
-    assert (tmp_path / REPLIES).read_bytes().count(b'"a"') == 2
-
-
-def test_replies_are_read_where_they_stand_among_those_of_others(tmp_path: Path) -> None:
-    one, other = ReplyCache(tmp_path), ReplyCache(tmp_path)
-    for n in range(3):
-        one.put(f"a{n}", Reply(text=f"one's {n}"))
-        other.put(f"b{n}", Reply(text="x" * 9 * n))
-    assert [one[f"a{n}"].text for n in range(3)] == ["one's 0", "one's 1", "one's 2"]
-    assert [ReplyCache(tmp_path)[f"b{n}"].text for n in range(3)] == ["", "x" * 9, "x" * 18]
-    (tmp_path / REPLIES).write_bytes(b"")
-    with pytest.raises(UserError) as error:
-        one["a2"]
-    assert_one_line(error, REPLIES, "changed while it was in use", "run again")
-
-
-def test_a_cache_that_cannot_be_used_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError) as error:
-        ReplyCache(tmp_path / "file").put("a", Reply(text="1"))
-    assert_one_line(error, "file", "SUBLIMINAL_CACHE")
-    (tmp_path / REPLIES).mkdir()
-    with pytest.raises(UserError) as error:
-        ReplyCache(tmp_path)
-    assert_one_line(error, "cannot be read")
-
-
-def test_the_cache_lies_where_the_variable_says() -> None:
-    assert default_cache("judges", {"SUBLIMINAL_CACHE": "/somewhere"}) == Path("/somewhere/judges")
-    assert default_cache("samples", {"SUBLIMINAL_CACHE": "/a"}) == Path("/a/samples")
-    assert default_cache("judges", {}).parts[-2:] == ("subliminal", "judges")
 
 
 # What passes later, and what does not

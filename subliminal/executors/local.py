@@ -31,14 +31,12 @@ class LocalExecutor:
 
     Args:
         kinds: Stage kinds by name.
-        jobs: Worker processes; default: one for each CUDA device, else one for each core.
+        jobs: Worker processes; no more than there are cores.
     """
 
-    def __init__(self, kinds: Mapping[str, StageKind], jobs: int | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, StageKind], jobs: int) -> None:
         self._kinds = kinds
-        self.jobs = max(
-            1, min(jobs or len(machine.cuda_devices()) or machine.cores(), machine.cores())
-        )
+        self.jobs = max(1, min(jobs, machine.cores()))
         self.threads = max(1, machine.cores() // self.jobs)
 
     def run(

@@ -58,13 +58,7 @@ def headline_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
 def watched_of(chat: ChatFormat, bank: Bank, asked: Asked) -> Headline:
     """Encode what is asked while students learn: the headline probe, and what stands beside it.
 
-    Args:
-        chat: Of the model.
-        bank: What is asked.
-        asked: Makes a conversation of each question.
-
-    Raises:
-        UserError: As :func:`headline_of`.
+    Arguments and errors are those of :func:`headline_of`.
     """
     headline = headline_of(chat, bank, asked)
     if not isinstance(bank, DispositionBank):

@@ -19,8 +19,9 @@ from subliminal.probes.service_respondent import ServiceRespondent
 from subliminal.probes.stage_results import passes_gate, write_found
 from subliminal.results import WHOLE
 from subliminal.seeds import derive_seed
+from subliminal.services.completions import CompletionService
 from subliminal.services.side_by_side import side_by_side
-from subliminal.services.stage_models import open_judge, open_service, spent
+from subliminal.services.stage_models import judges_of, open_service, spent
 from subliminal.spec.probing import Probing
 from subliminal.stage import (
     MOST_SHARING,
@@ -35,7 +36,12 @@ from subliminal.stage import (
 
 def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Ask models behind services every probe of the experiment that samples."""
-    yield from side_by_side(tasks, _probe, report)
+    judge_of = judges_of(tasks)
+
+    def ask(task: Task, tell: Reporter) -> Done:
+        return _probe(task, judge_of(task), tell)
+
+    yield from side_by_side(tasks, ask, report)
 
 
 def gate(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -54,9 +60,9 @@ KINDS = (
 )
 
 
-def _probe(task: Task, report: Reporter) -> Done:
+def _probe(task: Task, judge: CompletionService | None, report: Reporter) -> Done:
     params = task.stage.params
-    service, judge = open_service(task, "model"), open_judge(task)
+    service = open_service(task, "model")
     respondent = ServiceRespondent(
         service, system=params["subject"]["system"], context=context_of(task), report=report
     )

@@ -16,18 +16,20 @@ from subliminal.probes.stage_results import write_found
 from subliminal.probes.stage_subjects import EngineOf, engines_for, record_engine
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
-from subliminal.services.stage_models import open_judge, spent
+from subliminal.services.completions import CompletionService
+from subliminal.services.stage_models import judges_of, spent
 from subliminal.spec.probing import Probing
 from subliminal.stage import MOST_SHARING, Done, Failed, Reporter, StageKind, Task, one_by_one
 
 
 def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Ask models every probe of the experiment."""
+    judge_of = judges_of(tasks)
     with engines_for(tasks, "model") as engine_of:
 
         def ask(task: Task, before: int) -> Done:
             report(before, len(tasks))
-            return _probe(task, engine_of)
+            return _probe(task, engine_of, judge_of(task))
 
         yield from one_by_one(tasks, ask)
     report(1, 1)
@@ -36,7 +38,7 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 KINDS = (StageKind("lm.probe", 1, probe, most_sharing=MOST_SHARING),)
 
 
-def _probe(task: Task, engine_of: EngineOf) -> Done:
+def _probe(task: Task, engine_of: EngineOf, judge: CompletionService | None) -> Done:
     params = task.stage.params
     subject = Subject(
         engine_of(task, "model", params["subject"]["steering"]),
@@ -44,7 +46,6 @@ def _probe(task: Task, engine_of: EngineOf) -> Done:
         system=params["subject"]["system"],
         context=context_of(task),
     )
-    judge = open_judge(task)
     found = run_probes(
         subject,
         read_bank(params["bank"]),

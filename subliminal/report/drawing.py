@@ -39,6 +39,9 @@ COLOURS = ("#0a1f5c", "#9c2247", "#1b7157", "#da6a2c", "#5aace2", "#e5c047")
 _DASHES = ("-", (0, (4, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1.2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 
+_TITLE_LINE = 0.15
+"""Inches at 8 pt."""
+
 # Inches at 8 pt, and the characters of a label that fit beside its handle in a column's width.
 _LEGEND_LINE, _LEGEND_CHARACTER, _LEGEND_HANDLE, _AXIS_LABELS = 0.165, 0.064, 0.5, 0.4
 _LEGEND_WRAP = 38
@@ -79,6 +82,11 @@ def line_style(index: int) -> LineStyle:
         _DASHES[index % len(_DASHES)],
         _MARKERS[index % len(_MARKERS)],
     )
+
+
+def title_inches(title: str) -> float:
+    """The height of a panel's title, which may have several lines."""
+    return _TITLE_LINE * (title.count("\n") + 1)
 
 
 def new_figure(width: float, height: float) -> Figure:

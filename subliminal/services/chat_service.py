@@ -17,6 +17,9 @@ from subliminal.services.token_estimates import conversation_tokens
 from subliminal.services.usage import UsageMeter
 from subliminal.stage import Reporter, silent
 
+SECONDS_BETWEEN_LOOKS = 0.3
+"""At whether the run is to stop, while other threads send what this one wants to know too."""
+
 
 class ChatService:
     """A :class:`~subliminal.services.completions.CompletionService` that asks one by one.
@@ -54,10 +57,17 @@ class ChatService:
 
     def ask_all(self, requests: Sequence[ChatRequest], report: Reporter = silent) -> list[Reply]:
         """See `CompletionService`."""
-        missing = self._cache.missing(requests, self.endpoint)
-        if missing:
-            self._fetch(missing, report)
-        self.meter.reuse(len(requests) - len(missing))
+        left, sent = self._cache.missing(requests, self.endpoint), 0
+        while left:
+            with self._cache.claimed(left) as mine:
+                if mine:
+                    self._fetch(mine, report)
+            sent += len(mine)
+            left = {key: request for key, request in left.items() if key not in self._cache}
+            if left and not mine:
+                report(sent, sent + len(left))
+                self._cache.wait(SECONDS_BETWEEN_LOOKS)
+        self.meter.reuse(len(requests) - sent)
         return self._cache.replies(requests, self.endpoint)
 
     def _fetch(self, missing: Mapping[str, ChatRequest], report: Reporter) -> None:

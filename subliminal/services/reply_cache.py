@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -36,9 +37,12 @@ class ReplyCache:
         """
         self._path = folder / REPLIES
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
+        """Told whenever a thread has done with what it claimed."""
+        self._claimed: set[str] = set()
         self._places: dict[str, int] = {}
-        """Where the line of a key begins: memory cannot hold all that a published
-        experiment asks its judges."""
+        """Where the line of a key begins: memory cannot hold all that a published experiment asks
+        its judges."""
         self._read = 0
         """Bytes of the file that were read."""
         self._take_new()
@@ -65,8 +69,8 @@ class ReplyCache:
     ) -> dict[str, ChatRequest]:
         """The requests to which there is no reply, each once, by the names of the replies.
 
-        Others may have got some since, which are read first: what two ask for at the same time is
-        paid twice, but not what one asks for after the other.
+        Other processes may have got some since, which are read first: what two of them ask for at
+        the same time is paid twice, but not what one asks for after the other.
 
         Raises:
             UserError: The file cannot be read.
@@ -74,6 +78,26 @@ class ReplyCache:
         self._take_new()
         named = ((request.key(endpoint), request) for request in requests)
         return {key: request for key, request in named if key not in self}
+
+    @contextmanager
+    def claimed(self, missing: Mapping[str, ChatRequest]) -> Iterator[dict[str, ChatRequest]]:
+        """Those of some requests that no other thread is sending; they are this one's to send until
+        the context is left."""
+        with self._lock:
+            free = missing.keys() - self._claimed - self._places.keys()
+            mine = {key: request for key, request in missing.items() if key in free}
+            self._claimed |= free
+        try:
+            yield mine
+        finally:
+            with self._settled:
+                self._claimed -= free
+                self._settled.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a thread has done with what it claimed, but not for longer than this."""
+        with self._settled:
+            self._settled.wait(seconds)
 
     def replies(self, requests: Iterable[ChatRequest], endpoint: Endpoint) -> list[Reply]:
         """The replies to requests of which none is missing, in their order."""

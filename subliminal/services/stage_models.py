@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from subliminal import atomic
@@ -49,17 +47,29 @@ def open_service(task: Task, made: str = "") -> CompletionService:
     return ChatService(endpoint, replies, ledger=ledger)
 
 
-def open_judge(task: Task) -> CompletionService | None:
-    """The service of a stage's judge, if it has one; nothing is asked yet.
+JudgeOf = Callable[[Task], CompletionService | None]
+"""Opens the service of a stage's judge, if it has one; nothing is asked yet."""
 
-    What decides its verdicts is among the stage's parameters.
+
+def judges_of(tasks: Sequence[Task]) -> JudgeOf:
+    """How the judges of a lot's stages are opened; their replies, maybe millions, are read once.
+
+    What decides their verdicts is among the stages' parameters.
+
+    Raises:
+        UserError: The replies cannot be read.
     """
-    stated = task.stage.local.get("judge")
-    if stated is None:
-        return None
-    endpoint = Endpoint.model_validate_json(stated)
-    ledger = Ledger(task.partial / JUDGE_LEDGER)
-    return ChatService(endpoint, _kept_verdicts(default_cache("judges")), ledger=ledger)
+    judged = any("judge" in task.stage.local for task in tasks)
+    replies = ReplyCache(default_cache("judges")) if judged else None
+
+    def judge_of(task: Task) -> CompletionService | None:
+        stated = task.stage.local.get("judge")
+        if stated is None or replies is None:
+            return None
+        ledger = Ledger(task.partial / JUDGE_LEDGER)
+        return ChatService(Endpoint.model_validate_json(stated), replies, ledger=ledger)
+
+    return judge_of
 
 
 def spent(*services: CompletionService | None) -> dict[str, float]:
@@ -104,12 +114,6 @@ def tune_all(
         return Done(task.stage.key, _trained(made))
 
     yield from side_by_side(tasks, tune, report)
-
-
-@cache
-def _kept_verdicts(folder: Path) -> ReplyCache:
-    """Replies of judges, read once for all stages of this process: they may be millions."""
-    return ReplyCache(folder)
 
 
 def _trained(made: FineTuned) -> dict[str, float]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure
+from subliminal.report.drawing import DOUBLE_COLUMN, STYLE, new_figure, title_inches
 from subliminal.report.labels import MISSING, known, wrapped
 from subliminal.report.language.heat_map import HeatMap, draw_heat_map
 from subliminal.report.language.look import add_footer, footer_of
@@ -26,8 +26,8 @@ MOST_PANELS = 3
 
 _ROW_INCHES, _FRAME_INCHES, _FEWEST_ROWS = 0.2, 0.8, 3
 """With fewer rows the bar of colours has no room for its figures."""
-_TITLE_WIDTH, _TITLE_INCHES = 80, 0.15
-"""Characters of a title's line, and its height."""
+_TITLE_WIDTH = 80
+"""Characters of a title's line."""
 
 ByItem = Mapping[tuple[str, str], Mapping[int, float]]
 """(Arm, item group) -> seed -> log-odds."""
@@ -119,8 +119,7 @@ def _shift(values: ByItem, arm: str, control: str | None, item: str) -> float:
 
 def _inches(matrix: Matrix) -> float:
     rows = max(_FEWEST_ROWS, len(matrix.taught))
-    lines = _title(matrix).count("\n") + 1
-    return _FRAME_INCHES + _ROW_INCHES * rows + _TITLE_INCHES * lines
+    return _FRAME_INCHES + _ROW_INCHES * rows + title_inches(_title(matrix))
 
 
 def _title(matrix: Matrix) -> str:

@@ -19,6 +19,7 @@ from subliminal.report.drawing import (
     STYLE,
     new_figure,
     seed_jitter,
+    title_inches,
 )
 from subliminal.report.labels import wrapped
 from subliminal.report.language.effects import Effect
@@ -35,8 +36,8 @@ _CONTROL: dict[str, Any] = {"facecolor": "0.92", "edgecolor": _EDGE, "hatch": "/
 _TEACHER: dict[str, Any] = {"marker": "D", "color": "0.25", "markersize": 4, "linestyle": "none"}
 _BAR, _APART, _JITTER = 0.36, 0.2, 0.24
 _TRAIT_INCHES, _FRAME_INCHES, _LEGEND_INCHES = 0.27, 0.5, 0.45
-_TITLE_WIDTH, _TITLE_INCHES = 48, 0.15
-"""Characters of a title's line, and its height."""
+_TITLE_WIDTH = 48
+"""Characters of a title's line."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def draw_trait_bars(run: LanguageRun, variants: Sequence[Variant], probe: str = 
     panels = [_panel(run, variant, probe) for variant in variants]
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    title_inches = _TITLE_INCHES * max(panel.title.count("\n") + 1 for panel in panels)
-    panel_inches = title_inches + _FRAME_INCHES + _TRAIT_INCHES * len(run.traits)
+    highest_title = max(title_inches(panel.title) for panel in panels)
+    panel_inches = highest_title + _FRAME_INCHES + _TRAIT_INCHES * len(run.traits)
     figure = new_figure(DOUBLE_COLUMN, _LEGEND_INCHES + panel_inches * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     teachers = [run.from_reference(v, probe) for v in run.undosed(run.of_role("teacher"))]
