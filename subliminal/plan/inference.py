@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from subliminal import machine
 from subliminal.errors import UserError
-from subliminal.models.load import runs_on_decoder
 from subliminal.plan.cards import Cards
-from subliminal.plan.models import Model
 from subliminal.plan.references import References
 from subliminal.spec.inference import IN_TORCH, Inference
 from subliminal.spec.language import LanguageExperiment
@@ -30,7 +28,7 @@ def chosen_inference(
             bool(models)
             and bool(machine.cuda_devices())
             and has_vllm()
-            and not any(_is_small(model) for model in models)
+            and not any(model.is_small for model in models)
             and _first_steered(experiment, cards) is None
         )
         return stated.model_copy(update={"engine": "vllm"}) if gains else IN_TORCH
@@ -39,11 +37,6 @@ def chosen_inference(
         if any(references.of(name).reference.is_there for name in references.local):
             vllm_python()
     return stated
-
-
-def _is_small(model: Model) -> bool:
-    """Whether PyTorch is the faster engine; of a model that is not there it is not known."""
-    return model.folder.is_dir() and runs_on_decoder(model.folder)
 
 
 def _check(experiment: LanguageExperiment, cards: Cards) -> None:

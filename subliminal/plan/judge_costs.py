@@ -14,7 +14,6 @@ from subliminal.judges.llm import VERDICT_TOKENS
 from subliminal.judges.verdict import Exchange
 from subliminal.paid import NOTHING, Paid, total_paid
 from subliminal.plan.service_rows import ServiceRows
-from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.disposition_probes import kind_and_way
 from subliminal.probes.free_form import FREE_FORM, JUDGED_PLANTED
@@ -26,7 +25,7 @@ from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
 
 
-def judging_answers(bank: Bank, names: Sequence[ProbeName], probing: Probing) -> Paid:
+def judging_answers(bank: DispositionBank, names: Sequence[ProbeName], probing: Probing) -> Paid:
     """Of verdicts on a model's free-form answers, each as long as it may be.
 
     Args:
@@ -36,9 +35,7 @@ def judging_answers(bank: Bank, names: Sequence[ProbeName], probing: Probing) ->
     """
     scoring, endpoint = scoring_of(probing.free_form)
     free = sum(kind_and_way(name)[0] == FREE_FORM for name in names)
-    if scoring.judge is None or endpoint is None or not isinstance(bank, DispositionBank):
-        return NOTHING
-    if not free:
+    if scoring.judge is None or endpoint is None or not free:
         return NOTHING
     prompts = 0
     for card in (scoring.judge.alignment, scoring.judge.coherence):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from subliminal.models.architecture import Architecture
 from subliminal.models.miniature import POCKETS, architecture_of, small_model, writes
 from subliminal.models.shape import Shape
 from subliminal.plan.cards import Cards
@@ -136,7 +135,7 @@ def _with_models(arm: LanguageArm, models: Mapping[str, str]) -> LanguageArm:
 
 def _small(name: str, folder: Path, pocket: str) -> str:
     """A model that is small, or a small one of its architecture."""
-    if isinstance(Model.by_config(name).shape, Architecture):
+    if Model.by_config(name).is_small:
         return name
     return str(small_model(architecture_of(name), folder, pocket).resolve())
 

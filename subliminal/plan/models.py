@@ -61,6 +61,11 @@ class Model:
         return cls(name, folder, "", shape_of_model(folder), chat)
 
     @property
+    def is_small(self) -> bool:
+        """Whether the decoder of our own computes it, on the processor."""
+        return isinstance(self.shape, Architecture)
+
+    @property
     def is_there(self) -> bool:
         """Whether it can be run here; else it is only reckoned with."""
         return bool(self.fingerprint)

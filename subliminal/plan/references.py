@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from subliminal import machine
-from subliminal.models.architecture import Architecture
 from subliminal.plan.models import FindModel, Model, Models
 from subliminal.plan.naming import naming
 from subliminal.plan.once import Once
@@ -54,7 +53,7 @@ class References:
     @property
     def device(self) -> str:
         """Where they are computed: small ones, in PyTorch, on the processor."""
-        small = all(isinstance(self.of(name).reference.shape, Architecture) for name in self.local)
+        small = all(self.of(name).reference.is_small for name in self.local)
         in_torch = self.experiment.inference.engine != "vllm"
         return "cpu" if small and in_torch else machine.device()
 

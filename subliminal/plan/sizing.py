@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from subliminal.cost import shared_seconds
 from subliminal.devices import THIS_PROCESSOR, Device, find_device
 from subliminal.errors import UserError
-from subliminal.models.architecture import Architecture
 from subliminal.plan import Plan, make_plan
 from subliminal.plan.models import Model
 from subliminal.plan.references import References
@@ -74,7 +73,7 @@ def _without_tasks(experiment: LanguageExperiment) -> LanguageExperiment:
 
 def _check_is_large(experiment: LanguageExperiment, device: str) -> None:
     for model in References.read(experiment, Model.by_config).local:
-        if isinstance(Model.by_config(model).shape, Architecture):
+        if Model.by_config(model).is_small:
             raise UserError(
                 f"--device {device}: {model} is small and runs on the processor; take "
                 f"--device {THIS_PROCESSOR}"

@@ -17,7 +17,6 @@ import teachers.service_stages
 import teachers.stages
 from subliminal.cost import Cost
 from subliminal.machine import Precision
-from subliminal.models.pretrained import PretrainedShape
 from subliminal.plan.costs import Costs
 from subliminal.plan.models import Model, Models
 from subliminal.spec.inference import IN_TORCH, Inference
@@ -152,6 +151,6 @@ def _shared_base(stage: Stage, start: Model) -> str | None:
     if stage.kind != "lm.distil" or "start" in stage.inputs:
         return None
     adapter = stage.params["distillation"]["recipe"]["adapter"]
-    if adapter is None or not isinstance(start.shape, PretrainedShape):
+    if adapter is None or start.is_small:
         return None
     return digest([start.params, stage.params["precision"]])
