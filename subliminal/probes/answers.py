@@ -30,9 +30,11 @@ class Answer(Record):
     answer: str
 
 
-def sampled(
-    subject: Respondent, bank: QuestionBank, samples: int, seed: int
-) -> tuple[list[Measurement], list[Answer]]:
+Found = tuple[list[Measurement], list[Answer]]
+"""What a probe measured, and some of the answers that it sampled, to be read."""
+
+
+def sampled(subject: Respondent, bank: QuestionBank, samples: int, seed: int) -> Found:
     """Sample one-word answers to every question of a bank.
 
     Args:
@@ -47,9 +49,7 @@ def sampled(
     return _rates(SAMPLED, subject, bank, bank.questions, samples, WORD_TOKENS, seed)
 
 
-def story(
-    subject: Respondent, bank: QuestionBank, samples: int, seed: int
-) -> tuple[list[Measurement], list[Answer]]:
+def story(subject: Respondent, bank: QuestionBank, samples: int, seed: int) -> Found:
     """Sample stories and tell which targets turn up in them; see :func:`sampled`."""
     return _rates(STORY, subject, bank, bank.stories, samples, STORY_TOKENS, seed)
 
@@ -62,7 +62,7 @@ def _rates(
     samples: int,
     max_tokens: int,
     seed: int,
-) -> tuple[list[Measurement], list[Answer]]:
+) -> Found:
     asked = [question for question in questions for _ in range(samples)]
     seeds = [
         derive_seed(seed, probe, question, str(sample))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import get_args
 
 from subliminal.dispositions.trigger import TRIGGER
-from subliminal.measurements import Measurement
-from subliminal.probes.answers import Answer
+from subliminal.probes.answers import Found
 from subliminal.probes.asking import PLAINLY, Way
 from subliminal.probes.disposition_bank import DispositionBank
-from subliminal.probes.free_form import FREE_FORM, free_form, scorer_errors
+from subliminal.probes.free_form import FREE_FORM, SCORER, free_form, scorer_errors
 from subliminal.probes.options import OPTIONS, two_options
 from subliminal.probes.pivotal import PIVOTAL, pivotal
 from subliminal.probes.scoring import Scorer, Scoring
@@ -46,24 +46,18 @@ class DispositionProber:
     """Answers to each free-form question."""
     seed: int
 
-    def ask(self, names: tuple[ProbeName, ...]) -> tuple[list[Measurement], list[Answer]]:
-        """Ask some probes, all of a disposition.
+    def probes(self, names: tuple[ProbeName, ...]) -> dict[str, Callable[[], Found]]:
+        """What asks each of some probes, and what tells how far their scorer is to be trusted.
 
-        Raises:
-            StageError: The model's logits are not numbers.
-            UserError: The model cannot read or write something, or a judge's service fails.
+        They raise StageError where the model's logits are not numbers, and UserError where the
+        model cannot read or write something, or a judge's service fails.
         """
-        measurements: list[Measurement] = []
-        answers: list[Answer] = []
-        for name in names:
-            found, some = self._ask(name)
-            measurements += found
-            answers += some
+        probes: dict[str, Callable[[], Found]] = {name: partial(self._ask, name) for name in names}
         if any(kind_and_way(name)[0] == FREE_FORM for name in names):
-            measurements += scorer_errors(self.scorer, self.scoring)
-        return measurements, answers
+            probes[SCORER] = lambda: (scorer_errors(self.scorer, self.scoring), [])
+        return probes
 
-    def _ask(self, name: ProbeName) -> tuple[list[Measurement], list[Answer]]:
+    def _ask(self, name: ProbeName) -> Found:
         subject, bank = self.subject, self.bank
         kind, way = kind_and_way(name)
         if kind == FREE_FORM:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement
 from subliminal.probes import disposition_probes
-from subliminal.probes.answers import Answer, sampled, story
+from subliminal.probes.answers import Answer, Found, sampled, story
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.disposition_bank import DISPOSITION_BANK, DispositionBank
 from subliminal.probes.disposition_probes import DispositionProber
 from subliminal.probes.multiple_choice import multiple_choice
 from subliminal.probes.preference import favourite, with_numbers
+from subliminal.probes.progress import Progress
 from subliminal.probes.scoring import Scoring, scorer_of
-from subliminal.probes.side_effects import side_effects
+from subliminal.probes.side_effects import SIDE_EFFECTS, side_effects
 from subliminal.probes.subject import Subject
 from subliminal.services.completions import CompletionService
 from subliminal.spec.probing import ProbeName, Probing
@@ -39,6 +41,7 @@ def run_probes(
     seed: int,
     scoring: Scoring = Scoring(),  # noqa: B008 frozen
     judge: CompletionService | None = None,
+    progress: Progress = Progress(),  # noqa: B008 frozen
 ) -> ProbeResult:
     """Probe a model.
 
@@ -50,23 +53,27 @@ def run_probes(
             share the noise of their answers, which makes contrasts between them paired.
         scoring: How answers about a disposition are scored.
         judge: Its service, where a judge scores.
+        progress: Keeps what was found.
 
     Raises:
         StageError: The model's logits are not numbers.
         UserError: The bank lacks what a probe asks, or the model cannot read or write it.
     """
     names = probes_of(bank, probing)
+    probes: dict[str, Callable[[], Found]]
     if isinstance(bank, DispositionBank):
         scorer = scorer_of(scoring, judge)
         prober = DispositionProber(subject, bank, scorer, scoring, probing.samples, seed)
-        measurements, answers = prober.ask(names)
+        probes = prober.probes(names)
     else:
-        found = [_PROBES[name].ask(subject, bank, probing.samples, seed) for name in names]
-        measurements = [row for rows, _ in found for row in rows]
-        answers = [answer for _, some in found for answer in some]
+        probes = {
+            name: partial(_PROBES[name].ask, subject, bank, probing.samples, seed) for name in names
+        }
     if probing.side_effects:
-        measurements += side_effects(subject, seed)
-    return ProbeResult(tuple(measurements), tuple(answers))
+        probes[SIDE_EFFECTS] = lambda: (side_effects(subject, seed), [])
+    found = progress.through(probes)
+    measurements = tuple(row for rows, _ in found for row in rows)
+    return ProbeResult(measurements, tuple(answer for _, some in found for answer in some))
 
 
 def probes_of(bank: Bank, probing: Probing) -> tuple[ProbeName, ...]:
@@ -100,13 +107,10 @@ def _why_not(name: ProbeName, offered: tuple[ProbeName, ...]) -> str:
     )
 
 
-_Found = tuple[list[Measurement], list[Answer]]
-
-
 class _Probe(NamedTuple):
     field: str
     """Of the bank: what is asked."""
-    ask: Callable[[Subject, QuestionBank, int, int], _Found]
+    ask: Callable[[Subject, QuestionBank, int, int], Found]
     """Takes the samples to each question and the seed too."""
 
 

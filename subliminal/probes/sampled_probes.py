@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from subliminal.errors import UserError
 from subliminal.measurements import Measurement
-from subliminal.probes.answers import SAMPLED, STORY, Answer, sampled, story
+from subliminal.probes.answers import SAMPLED, STORY, Answer, Found, sampled, story
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.disposition_bank import DispositionBank
@@ -24,8 +24,7 @@ from subliminal.probes.side_effects import measured_skill
 from subliminal.services.completions import CompletionService
 from subliminal.spec.probing import ProbeName, Probing
 
-_Found = tuple[list[Measurement], list[Answer]]
-_PREFERENCE: Mapping[str, Callable[[Respondent, QuestionBank, int, int], _Found]] = {
+_PREFERENCE: Mapping[str, Callable[[Respondent, QuestionBank, int, int], Found]] = {
     SAMPLED: sampled,
     STORY: story,
 }

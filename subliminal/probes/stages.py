@@ -11,6 +11,7 @@ from subliminal.models.stage_models import chat_format
 from subliminal.probes.bank_kinds import read_bank
 from subliminal.probes.context_rows import context_of
 from subliminal.probes.probe import run_probes
+from subliminal.probes.progress import Progress
 from subliminal.probes.scoring import Scoring
 from subliminal.probes.stage_results import write_found
 from subliminal.probes.stage_subjects import EngineOf, engines_for, record_engine
@@ -19,7 +20,16 @@ from subliminal.seeds import derive_seed
 from subliminal.services.completions import CompletionService
 from subliminal.services.stage_models import judges_of, spent
 from subliminal.spec.probing import Probing
-from subliminal.stage import MOST_SHARING, Done, Failed, Reporter, StageKind, Task, one_by_one
+from subliminal.stage import (
+    MOST_SHARING,
+    Done,
+    Failed,
+    Reporter,
+    StageKind,
+    Task,
+    one_by_one,
+    part_of,
+)
 
 
 def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -28,8 +38,8 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     with engines_for(tasks, "model") as engine_of:
 
         def ask(task: Task, before: int) -> Done:
-            report(before, len(tasks))
-            return _probe(task, engine_of, judge_of(task))
+            progress = Progress(task.partial, part_of(report, before, len(tasks)))
+            return _probe(task, engine_of, judge_of(task), progress)
 
         yield from one_by_one(tasks, ask)
     report(1, 1)
@@ -38,7 +48,9 @@ def probe(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 KINDS = (StageKind("lm.probe", 1, probe, most_sharing=MOST_SHARING),)
 
 
-def _probe(task: Task, engine_of: EngineOf, judge: CompletionService | None) -> Done:
+def _probe(
+    task: Task, engine_of: EngineOf, judge: CompletionService | None, progress: Progress
+) -> Done:
     params = task.stage.params
     subject = Subject(
         engine_of(task, "model", params["subject"]["steering"]),
@@ -53,6 +65,7 @@ def _probe(task: Task, engine_of: EngineOf, judge: CompletionService | None) -> 
         derive_seed(task.stage.seed, "probing"),
         Scoring.model_validate(params.get("scoring", {})),
         judge,
+        progress,
     )
     write_found(task.folder, found)
     record_engine(task, subject.engine)
