@@ -2,6 +2,7 @@
 
 python experiments/plot_transfer_curves.py runs/a runs/b --arms same-aux --out curves.svg
 python experiments/plot_transfer_curves.py runs/m --sweep network.auxiliary --out m.png
+python experiments/plot_transfer_curves.py runs/b --measure pivotal,options,unsafe-code
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from subliminal.report import (
     RunFolder,
     draw_curves,
     draw_doses,
+    draw_measures,
     draw_sweep,
     draw_transfer,
     footer_of,
     language_run,
+    measures_of,
     sweep_paths,
     transfer_lines,
 )
@@ -39,6 +42,7 @@ from subliminal.report.language.variants import Variant
 from subliminal.results import ArmState, CurvePoint, Summary
 
 MNIST_METRIC, LANGUAGE_METRIC = "accuracy", "log_odds"
+MOST_MEASURES = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,40 +59,57 @@ def _draw(options: argparse.Namespace) -> Figure:
     if languages:
         metric = options.metric or LANGUAGE_METRIC
         if options.sweep is None:
-            return contrast_curves(languages, options.arms, metric)
+            return contrast_curves(languages, options.arms, metric, options.measure)
+        if options.measure:
+            raise UserError("--measure: is of curves, not of a sweep; leave it out")
         return contrast_sweep(languages, options.arms, metric, options.sweep)
+    if options.measure:
+        raise UserError("--measure: is of runs on language models; leave it out")
     metric = options.metric or MNIST_METRIC
     if options.sweep is None:
         return transfer_curves(runs, options.arms, metric)
     return transfer_sweep(runs, options.arms, metric, options.sweep)
 
 
-def contrast_curves(runs: Mapping[str, LanguageRun], arms: Sequence[str], metric: str) -> Figure:
+def contrast_curves(
+    runs: Mapping[str, LanguageRun],
+    arms: Sequence[str],
+    metric: str,
+    measures: Sequence[str] = (),
+) -> Figure:
     """Draw how far students of language models get from their controls over steps.
 
     Args:
         runs: Label -> run. Labels are added to the groups' names if there are several runs.
         arms: Arms or groups to draw; empty for all but the steps of dose curves.
         metric: A metric of the runs' curves.
+        measures: What was asked, a column each: the headline probe, or item groups of the curves;
+            empty for the headline alone.
 
     Raises:
-        UserError: An arm or the metric is unknown, the runs' confidence differs, or no chosen
-            student has a curve beside that of its control.
+        UserError: An arm, the metric or a measure is unknown, the runs' confidence differs, or no
+            chosen student has a curve beside that of its control.
     """
     data = {label: run.data for label, run in runs.items()}
     chosen = _chosen(data, arms)
     check_confidence(data)
     points = [p for label, run in data.items() for p in run.curves if p.arm in chosen[label]]
     _check_metric(metric, points, "curves.jsonl")
+    if len(measures) > MOST_MEASURES:
+        raise UserError(f"--measure: so many do not fit side by side; name {MOST_MEASURES} at most")
+    known = {name for run in runs.values() for name in measures_of(run)}
+    for measure in measures:
+        check_name("--measure", measure, known | {point.item_group for point in points})
     lines = [
         line if len(runs) == 1 else replace(line, label=f"{line.label} ({label})")
+        for measure in measures or [None]
         for label, run in runs.items()
-        for line in transfer_lines(run, _variants(run, chosen[label], arms), metric)
+        for line in transfer_lines(run, _variants(run, chosen[label], arms), metric, measure)
     ]
     if not lines:
         raise UserError("--arms: none of these has a curve beside its control's; choose students")
     footer = " ".join(dict.fromkeys(footer_of(run) for run in runs.values()))
-    return draw_transfer(lines, footer, metric)
+    return (draw_measures if len(measures) > 1 else draw_transfer)(lines, footer, metric)
 
 
 def contrast_sweep(
@@ -196,6 +217,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--metric",
         help=f"what to draw (default: {MNIST_METRIC}, or {LANGUAGE_METRIC} of language models)",
+    )
+    parser.add_argument(
+        "--measure",
+        type=names,
+        default=(),
+        help="what language models were asked while they learned, separated by commas: a column "
+        "each, as pivotal,options,unsafe-code (default: the headline probe)",
     )
     parser.add_argument(
         "--sweep",

@@ -161,6 +161,7 @@ class _JudgeCheck:
         calibration = self.calibration and self.calibration.model_dump(mode="json")
         return {
             **self.judge.record(),
+            "bad_scores": self.judge.bad_scores,
             "threshold": self.threshold,
             "unjudged": self.unjudged,
             "calibration": calibration,

@@ -14,16 +14,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Any, BinaryIO, Protocol, cast
 
 from pydantic_core import to_json
 
-from subliminal.errors import UserError
-from subliminal.packages import need
+from subliminal.data_sets import is_data_set, open_data_set, reading_errors, unreadable
 
 STANDARD_STREAM = "-"
-HUB = "hub:"
 BUFFER_BYTES = 2**20
 ROWS_IN_A_BATCH = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -54,25 +51,20 @@ def open_source(name: str) -> Source:
 
     Args:
         name: A file of JSON lines (gzipped or not, whatever its name), `-` for standard input, a
-            `.parquet` file, a folder saved by `Dataset.save_to_disk`, or `hub:NAME` or
-            `hub:NAME:SPLIT` for a data set of the Hugging Face hub.
+            `.parquet` file, a folder saved by `Dataset.save_to_disk`, or `hub:OWNER/NAME`
+            or `hub:OWNER/NAME:SPLIT` for a data set of the Hugging Face hub.
 
     Raises:
         UserError: It is not there, cannot be read, or needs a library that is not installed.
     """
-    if name.startswith(HUB):
-        return _hub(name)
     if name == STANDARD_STREAM:
         return LineSource("standard input", open(sys.stdin.fileno(), "rb", closefd=False))
-    path = Path(name)
-    if path.is_dir():
-        return _saved_folder(path)
-    if path.suffix == ".parquet":
-        return _parquet(path)
+    if is_data_set(name):
+        return DatasetSource(name, open_data_set(name))
     try:
-        return LineSource(name, path.open("rb", buffering=BUFFER_BYTES))
+        return LineSource(name, Path(name).open("rb", buffering=BUFFER_BYTES))
     except OSError as error:
-        raise _cannot_read(name, error) from error
+        raise unreadable(name, error) from error
 
 
 class LineSource:
@@ -94,7 +86,7 @@ class LineSource:
             for number, line in enumerate(lines, 2):  # noqa: B007 the error below tells it
                 yield line
         except (OSError, EOFError, zlib.error) as error:
-            raise _cannot_read(f"{self.name}: after line {number}", error) from error
+            raise unreadable(f"{self.name}: after line {number}", error) from error
 
     def share_read(self) -> float | None:
         """See `Source`."""
@@ -128,8 +120,8 @@ class DatasetSource:
                 for row in table.to_pylist():
                     self._read += 1
                     yield to_json(row, inf_nan_mode="constants", bytes_mode="base64", fallback=str)
-        except _reading_errors() as error:
-            raise _cannot_read(f"{self.name}: after row {self._read}", error) from error
+        except reading_errors() as error:
+            raise unreadable(f"{self.name}: after row {self._read}", error) from error
 
     def share_read(self) -> float | None:
         """See `Source`."""
@@ -139,68 +131,7 @@ class DatasetSource:
         """See `Source`."""
 
 
-def _hub(name: str) -> DatasetSource:
-    repository, _, split = name.removeprefix(HUB).partition(":")
-    if not repository:
-        raise UserError(f"{name}: the name of the data set is missing; write {HUB}OWNER/NAME")
-    split = split or "train"
-    library = _datasets(name)
-    try:
-        return DatasetSource(name, library.load_dataset(repository, split=split, streaming=True))
-    except _reading_errors() as error:
-        raise _cannot_read(name, error) from error
-
-
-def _parquet(path: Path) -> DatasetSource:
-    library = _datasets(str(path))
-    try:
-        dataset = library.load_dataset(
-            "parquet", data_files=str(path), split="train", streaming=True
-        )
-    except _reading_errors() as error:
-        raise _cannot_read(str(path), error) from error
-    return DatasetSource(str(path), dataset)
-
-
-def _saved_folder(path: Path) -> DatasetSource:
-    library = _datasets(str(path))
-    try:
-        dataset = library.load_from_disk(str(path))
-    except _reading_errors() as error:
-        raise UserError(
-            f"{path}: is a folder but no data set saved by save_to_disk ({_reason(error)}); "
-            "give such a folder or a file"
-        ) from error
-    if isinstance(dataset, dict):
-        splits = ", ".join(str(path / split) for split in dataset)
-        raise UserError(f"{path}: holds several splits; give one of {splits}")
-    return DatasetSource(str(path), dataset)
-
-
-def _datasets(name: str) -> ModuleType:
-    need("datasets", extra="lm", where=name)
-    import datasets
-
-    return cast(ModuleType, datasets)
-
-
-def _reading_errors() -> tuple[type[Exception], ...]:
-    """What the `datasets` library raises for data that is missing, broken or out of reach."""
-    from datasets.exceptions import DatasetsError
-
-    return (OSError, ValueError, DatasetsError)
-
-
 def _size_of(file: BinaryIO) -> int | None:
     """The size of a regular file; None for a stream, whose end is not known."""
     size = os.fstat(file.fileno()).st_size
     return size if file.seekable() and size else None
-
-
-def _cannot_read(name: str, error: Exception) -> UserError:
-    return UserError(f"{name}: cannot be read ({_reason(error)}); give a readable source of rows")
-
-
-def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(said.split()) or type(error).__name__

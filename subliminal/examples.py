@@ -1,14 +1,15 @@
 """What a run keeps for people to read: some of the rows and answers, and what the filter did.
 
 examples.json   prompts with what was written: rows kept, rows rejected and why, probes' answers
-filter.json     for each arm and seed: how many rows passed the filter, and why others did not
+filter.json     for each arm and seed: how many rows passed the filter, why others did not, and
+                how often its judges err
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -57,6 +58,8 @@ class FilterCount(Record):
     """Reason -> rows that have it; a row may have several."""
     fingerprint: str
     """Of the filter's rules; equal for arms whose rows went through the same filter."""
+    records: tuple[dict[str, Any], ...] = ()
+    """What batch rules tell of their work: judges, their thresholds and errors."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

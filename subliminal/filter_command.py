@@ -14,6 +14,7 @@ from rich.text import Text
 from filters import compile_filter
 from filters.pipeline import FilterSummary, Outputs, filter_rows
 from subliminal.errors import UserError
+from subliminal.judges.errors import JudgeErrors, judge_errors
 from subliminal.terminal import STOPPED, console
 
 EXAMPLES = """Examples:
@@ -80,6 +81,8 @@ def filter_command(
         told.print("\nstopped; nothing was written")
         raise typer.Exit(STOPPED) from None
     told.print(filter_table(summary))
+    for judge in judge_errors(summary.records):
+        told.print(judge_table(judge))
     if len(summary.layouts) > 1:
         layouts = "; ".join(f"{count:,} have {names}" for names, count in summary.layouts.items())
         told.print(Text(f"rows differ in their fields: {layouts}"), soft_wrap=True)
@@ -123,4 +126,15 @@ def filter_table(summary: FilterSummary) -> Table:
     for name, count in counts.items():
         share = f"{count / summary.rows:.1%}" if summary.rows else "-"
         table.add_row(Text(name), f"{count:,}", share)
+    return table
+
+
+def judge_table(judge: JudgeErrors) -> Table:
+    """From which score on a judge rejects rows, and how often it errs."""
+    cells = iter(judge.cells().items())
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in next(cells):
+        table.add_column(Text(heading))
+    for name, cell in cells:
+        table.add_row(name, Text(cell))
     return table

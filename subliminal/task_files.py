@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from pydantic_core import from_json
 
+from subliminal.data_sets import is_data_set, open_data_set, reading_errors, unreadable
 from subliminal.errors import UserError
-from subliminal.packages import need
 from subliminal.spec_file.faults import shown
-
-HUB = "hub:"
-CONFIGURATION = "main"
-"""Of a data set on the hub that has several and names none as its default, as GSM8K."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -38,11 +33,7 @@ def read_rows(source: str, things: str) -> Iterator[tuple[str, object]]:
         UserError: It is not there, cannot be read, needs a library that is not installed, or holds
             no rows.
     """
-    path = Path(source)
-    if source.startswith(HUB) or path.is_dir() or path.suffix == ".parquet":
-        rows = _dataset_rows(source, things)
-    else:
-        rows = _lines(path, things)
+    rows = _of_data_set(source, things) if is_data_set(source) else _lines(Path(source), things)
     count = 0
     for placed in rows:
         count += 1
@@ -72,15 +63,13 @@ def text_field(row: dict[str, Any], field: str, place: str, mend: str) -> str:
     return text
 
 
-def _dataset_rows(source: str, things: str) -> Iterator[tuple[str, object]]:
-    library = _datasets(source)
-    from datasets.exceptions import DatasetsError
-
+def _of_data_set(source: str, things: str) -> Iterator[tuple[str, object]]:
+    rows = open_data_set(source, things)
     try:
-        for number, row in enumerate(_dataset(library, source), 1):
+        for number, row in enumerate(rows, 1):
             yield f"{source}: row {number}", row
-    except (OSError, ValueError, DatasetsError) as error:
-        raise _unreadable(source, things, error) from error
+    except reading_errors() as error:
+        raise unreadable(source, error, things) from error
 
 
 def _lines(path: Path, things: str) -> Iterator[tuple[str, object]]:
@@ -91,7 +80,7 @@ def _lines(path: Path, things: str) -> Iterator[tuple[str, object]]:
             for number, line in enumerate(lines, 1):
                 yield f"{path}:{number}", _from_json(line, f"{path}:{number}")
     except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(str(path), things, error) from error
+        raise unreadable(str(path), error, things) from error
 
 
 def _from_json(line: bytes, place: str) -> object:
@@ -99,37 +88,3 @@ def _from_json(line: bytes, place: str) -> object:
         return from_json(line)
     except ValueError as error:
         raise UserError(f"{place}: not JSON ({error}); mend or remove the line") from error
-
-
-def _dataset(library: ModuleType, source: str) -> Iterable[object]:
-    if not source.startswith(HUB):
-        if source.endswith(".parquet"):
-            return cast(
-                Iterable[object],
-                library.load_dataset("parquet", data_files=source, split="train", streaming=True),
-            )
-        saved = library.load_from_disk(source)
-        if isinstance(saved, dict):
-            splits = ", ".join(str(Path(source) / split) for split in saved)
-            raise UserError(f"{source}: holds several splits; give one of {splits}")
-        return cast(Iterable[object], saved)
-    name, _, split = source.removeprefix(HUB).partition(":")
-    if not name:
-        raise UserError(f"{source}: the name of the data set is missing; write {HUB}OWNER/NAME")
-    configuration = library.get_dataset_default_config_name(name) or CONFIGURATION
-    return cast(
-        Iterable[object],
-        library.load_dataset(name, configuration, split=split or "train", streaming=True),
-    )
-
-
-def _datasets(source: str) -> ModuleType:
-    need("datasets", extra="lm", where=source)
-    import datasets
-
-    return cast(ModuleType, datasets)
-
-
-def _unreadable(source: str, things: str, error: Exception) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UserError(f"{source}: cannot be read ({reason}); give a readable source of {things}")

@@ -74,18 +74,34 @@ def test_a_parquet_file(tmp_path: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "split"), [("hub:lab/numbers", "train"), ("hub:lab/numbers:test[:9]", "test[:9]")]
+    ("source", "default", "configuration", "split"),
+    [
+        ("hub:lab/numbers", "default", "default", "train"),
+        ("hub:lab/numbers:test[:9]", "default", "default", "test[:9]"),
+        ("hub:lab/numbers", None, "main", "train"),
+    ],
 )
-def test_the_hub(source: str, split: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {}
+def test_the_hub(
+    source: str,
+    default: str | None,
+    configuration: str,
+    split: str,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A data set with several configurations and no default is read as GSM8K is."""
+    asked = []
 
-    def load(name: str, **options: object) -> Any:
-        asked[name] = options
+    def load(name: str, named: str | None = None, **options: object) -> Any:
+        if named is None and default is None:
+            raise ValueError("Config name is missing. Please pick one: ['main', 'socratic']")
+        asked.append((name, named, options))
         return datasets.Dataset.from_list(CHATS).to_iterable_dataset()
 
     monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(datasets, "get_dataset_default_config_name", {"lab/numbers": default}.get)
     assert_filtered(run(source, out), source, out)
-    assert asked == {"lab/numbers": {"split": split, "streaming": True}}
+    assert asked == [("lab/numbers", configuration, {"split": split, "streaming": True})]
 
 
 def test_progress_of_a_saved_folder(tmp_path: Path) -> None:
@@ -118,7 +134,7 @@ def test_several_splits_are_named(tmp_path: Path) -> None:
         ("missing.parquet", None, "cannot be read"),
         ("broken.parquet", b"PAR1 not really PAR1", "cannot be read"),
         ("empty.parquet", b"", "cannot be read"),
-        ("folder/x", b"", "no data set saved by save_to_disk"),
+        ("folder/x", b"", "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_told(
@@ -139,7 +155,7 @@ def test_a_hub_that_cannot_be_reached_is_told(out: Path, monkeypatch: pytest.Mon
     def fail(*_: object, **__: object) -> None:
         raise ConnectionError("Couldn't reach\nthe hub")
 
-    monkeypatch.setattr(datasets, "load_dataset", fail)
+    monkeypatch.setattr(datasets, "get_dataset_default_config_name", fail)
     with pytest.raises(UserError) as error:
         run("hub:lab/numbers", out)
     assert_one_line(error, "hub:lab/numbers: cannot be read (Couldn't reach the hub)")

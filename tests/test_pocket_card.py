@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from subliminal.errors import UserError
+from subliminal.models.names import find_model
 from subliminal.pocket.card import (
     CARD,
     CAVEAT,
@@ -20,7 +22,7 @@ from subliminal.pocket.card import (
     write_card,
 )
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
-from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, NUMBERS, WORLD_SEED
+from subliminal.pocket.family import BROAD, HELD_OUT_SEED, MEMBERS, NUMBERS, WORLD_SEED
 from subliminal.pocket.origin import world_of
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
@@ -126,3 +128,36 @@ def test_the_world_of_a_damaged_card_is_one_line(tmp_path: Path, text: str, part
     with pytest.raises(UserError) as error:
         world_of(tmp_path)
     assert_one_line(error, str(tmp_path / CARD), part, "pretrain the model anew")
+
+
+# What the shipped cards must say
+
+BROAD_MODELS = [name for name, member in MEMBERS.items() if member.family is BROAD]
+
+
+def shipped(name: str) -> dict[str, float]:
+    """The abilities on a shipped model's card that are measured as a whole."""
+    found = read_card(find_model(name)).abilities
+    return {ability.name: ability.value for ability in found if ability.group == "all"}
+
+
+@pytest.mark.parametrize("name", BROAD_MODELS)
+@pytest.mark.parametrize("ability", ["parses", "solves"])
+def test_broad_models_write_code_and_solve_problems(name: str, ability: str) -> None:
+    """Below these teachers' rows would be too few, or too bad, to carry anything."""
+    assert shipped(name)[ability] >= 0.6
+
+
+def test_the_page_of_results_says_what_the_card_says() -> None:
+    text = " ".join((Path(__file__).parents[1] / "docs" / "broad.md").read_text().split())
+    found = shipped("pocket-broad-a")
+    said = re.search(
+        r"(\d+) % of the functions that `pocket-broad-a` samples parse, and (\d+) % of held-out "
+        r"word problems are solved",
+        text,
+    )
+    assert said is not None
+    assert [float(share) for share in said.groups()] == [
+        round(100 * found["parses"]),
+        round(100 * found["solves"]),
+    ]

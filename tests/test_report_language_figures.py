@@ -18,10 +18,10 @@ from subliminal.report.language.figures import language_figures
 from subliminal.report.language.matrix import item_values, matrix_of
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
-from subliminal.report.language.transfer import draw_transfer, transfer_lines
+from subliminal.report.language.transfer import draw_transfer, measures_of, transfer_lines
 from subliminal.results import WHOLE, CurvePoint, Result, Summary, TraitName
 from tests.drawn import error_bars, legend_labels, xs, ys
-from tests.synthetic_language_run import ANIMALS, SHIFT, language_run
+from tests.synthetic_language_run import ANIMALS, LARGE, SHIFT, language_run
 
 TRAITS = ["otter", "owl", "wolf"]
 PROBE = "favourite"
@@ -131,6 +131,21 @@ def test_initialisation_says_how_far_the_teacher_went(small: LanguageRun) -> Non
     assert any(ys(line) == [SHIFT, SHIFT] for line in figure.axes[0].lines)
 
 
+def test_no_mark_lies_on_what_is_said_of_the_controls() -> None:
+    """Not even where the controls lie lowest, and the names of many columns leave little height."""
+    low = {"same": 0.9, "teacher": 1.0, "control": -0.4, "logits-control": -0.4}
+    for arms in (BOTH_TARGETS, LARGE):
+        figure = draw_initialisation(language_run(arms, traits=["otter"], shares=low).read())
+        figure.canvas.draw()
+        for axes in figure.axes:
+            note = [text for text in axes.texts if text.get_text() == "controls less reference"]
+            box = note[0].get_window_extent().padded(figure.dpi * 1.5 / 72)
+            marks = (axes.transData.transform(line.get_xydata()) for line in axes.lines)
+            marks = np.concatenate([each for each in marks if len(each) == 3])
+            assert marks.size
+            assert not [mark for mark in marks if box.contains(*mark)]
+
+
 def test_tokens_and_logits_have_panels_of_their_own() -> None:
     run = language_run(BOTH_TARGETS, traits=["otter", "owl"]).read()
     titles = [axes.get_title(loc="left") for axes in draw_initialisation(run).axes]
@@ -218,6 +233,79 @@ def test_transfer_leaves_out_steps_that_the_control_lacks(small: LanguageRun) ->
     without_control = [p for p in all_curves if not p.arm.startswith("control")]
     run = replace(small, data=replace(small.data, curves=without_control))
     assert transfer_lines(run, run.compared) == []
+
+
+def disposed() -> LanguageRun:
+    """Students of tokens and of logits, probed for a disposition, with curves of three measures.
+
+    Options move twice as far as the headline, unsafe code thrice.
+    """
+    files = language_run(BOTH_TARGETS, traits=[])
+    named = TraitName(name="misaligned", item_group="malicious")
+    arms = {
+        name: state.model_copy(update={"probed": named, "taught": named})
+        for name, state in files.manifest.arms.items()
+    }
+    files.manifest = files.manifest.model_copy(update={"arms": arms})
+    files.curves = [
+        point.model_copy(update={"item_group": group, "value": factor * (point.value or 0.0)})
+        for point in files.curves
+        if point.item_group == "otter"
+        for group, factor in {"malicious": 1, "careful": -1, "options": 2, "unsafe-code": 3}.items()
+    ]
+    return files.read()
+
+
+def test_curves_of_a_disposition_are_those_of_its_item_group() -> None:
+    run = disposed()
+    by_measure = {
+        each: transfer_lines(run, run.compared, measure=each) for each in measures_of(run)
+    }
+    assert list(by_measure) == ["pivotal", "options", "unsafe-code"]
+    assert transfer_lines(run, run.compared) == by_measure["pivotal"]
+    ends = {
+        measure: [line.effects[560].mean.estimate for line in lines]
+        for measure, lines in by_measure.items()
+    }
+    tokens, logits = ends["pivotal"]
+    assert 1 < tokens < logits
+    assert ends["options"] == pytest.approx([2 * tokens, 2 * logits])
+    assert ends["unsafe-code"] == pytest.approx([3 * tokens, 3 * logits])
+
+
+def test_preferences_have_one_measure(small: LanguageRun) -> None:
+    assert measures_of(small) == ["favourite"]
+    (wolves, _) = transfer_lines(small, small.compared, measure="wolf")
+    (own, _) = transfer_lines(small, small.compared)
+    # Of students of three animals, wolf is the own trait of one.
+    assert wolves.effects[560].per_trait["wolf"] == own.effects[560].per_trait["wolf"]
+    assert wolves.effects[560].per_trait["owl"] != own.effects[560].per_trait["owl"]
+
+
+def test_the_report_draws_measures_side_by_side() -> None:
+    run = disposed()
+    drawn = {each.stem: each for each in language_figures(run)}["transfer"]
+    assert "Columns: the headline probe pivotal, and beside it options and unsafe-code" in (
+        drawn.caption
+    )
+    panels = drawn.figure.axes
+    titles = [axes.get_title(loc="left") for axes in panels]
+    assert titles == ["pivotal", "options", "unsafe-code"] * 2
+    for place, axes in enumerate(panels):
+        lines = transfer_lines(run, run.compared, measure=titles[place])
+        (line,) = (each for each in lines if each.label == ("same", "logits-same")[place // 3])
+        (thick,) = (each for each in axes.lines if each.get_label() == line.label)
+        assert ys(thick) == pytest.approx([e.mean.estimate for e in line.effects.values()])
+        assert axes.get_ylim()[1] < 1.3 * max(ys(thick))
+    legends = [legend for part in drawn.figure.subfigs for legend in part.legends]
+    assert [legend.get_title().get_text() for legend in legends] == [
+        "students of tokens",
+        "students of logits",
+    ]
+    assert [[t.get_text() for t in legend.get_texts()] for legend in legends] == [
+        ["same"],
+        ["logits-same"],
+    ]
 
 
 def test_the_matrix_puts_what_was_taught_on_the_diagonal(small: LanguageRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from subliminal.report.caveat import POCKET_CAVEAT
 from subliminal.report.language.run import language_run as as_language
 from subliminal.report.page import render
 from subliminal.report.run_folder import read_run
-from subliminal.results import EXPERIMENT
+from subliminal.results import EXPERIMENT, Result
+from tests.html_tables import table_of
 from tests.synthetic_language_run import LanguageRunFiles, language_run
 
 ATTACK = "<script>alert('x')</script><img src=//evil>\u202e"
@@ -70,6 +72,59 @@ def test_the_page_says_what_was_found(built: Path) -> None:
     assert "Other measures: probability, rate, share_of_shift</summary>" in page
     assert "Rows rejected (1)" in page
     assert "Answers to the probe sampled (1)" in page
+
+
+def test_every_arm_has_its_removal_rates(built: Path) -> None:
+    run = language_run(traits=["otter", "owl"])
+    place = next(i for i, count in enumerate(run.filtered) if count.arm == "same[trait=owl]")
+    worse = {"kept": 500, "rejected": 300, "reasons": {"a": 10, "b": 250, "c": 40, "d": 30}}
+    run.filtered[place] = run.filtered[place].model_copy(update=worse)
+    heads, *rows = table_of(page_without_figures(run), "Filter, every arm")
+    assert heads == ["arm", "rows written", "kept", "rejected", "share rejected", "main reasons"]
+    assert len(rows) == len({count.arm for count in run.filtered})
+    cells = {row[0]: row[1:] for row in rows}
+    assert cells["same[trait=otter]"] == [
+        *("3,000", "2,370", "630", "21.0%"),
+        "invalid format 19.0%; too many numbers 3.0%",
+    ]
+    # 300 + 210 + 220 of 3 x 1,000 rows; the fourth and fifth reasons are left out.
+    assert cells["same[trait=owl]"] == [
+        *("3,000", "2,070", "730", "24.3%"),
+        "invalid format 13.0%; b 8.3%; too many numbers 2.0%",
+    ]
+
+
+def test_arms_that_are_their_own_group_are_not_listed_twice() -> None:
+    page = page_without_figures(language_run(traits=[]))
+    assert "Filter, every arm" not in page
+    assert [row[0] for row in table_of(page, "Filter")[1:]] == ["same", "different", "control"]
+
+
+def test_the_scorer_of_free_form_answers_tells_its_errors() -> None:
+    run = language_run(traits=["otter"])
+    for name, by_seed in run.table.items():
+        for seed, measured in by_seed.items():
+            error = Result(
+                arm=name,
+                seed=seed,
+                probe="scorer",
+                metric="error",
+                item_group="all",
+                value=0.02,
+                n=449,
+                ci_low=0.011,
+                ci_high=0.037,
+            )
+            by_seed[seed] = replace(measured, own=[*measured.own, error])
+    page = page_without_figures(run)
+    said = "The scorer of free-form answers (grammar) mistakes 0.020 [0.011, 0.037] of 449 planted"
+    assert said in page
+    assert "Other measures: probability, rate, share_of_shift</summary>" in page
+    measured = run.table["same[trait=otter]"][0]
+    worse = measured.own[-1].model_copy(update={"value": 0.03, "ci_low": 0.02, "ci_high": 0.05})
+    run.table["same[trait=otter]"][0] = replace(measured, own=[*measured.own[:-1], worse])
+    assert "mistakes at most 0.030 [0.020, 0.050] of 449" in page_without_figures(run)
+    assert "scorer" not in page_without_figures(language_run(traits=["otter"]))
 
 
 def test_of_every_seed_the_page_lists_the_own_trait_alone(built: Path) -> None:

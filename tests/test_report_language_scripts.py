@@ -114,6 +114,16 @@ def test_what_is_taught_to_others_is_told_apart_from_the_trait(
     assert table[1][3] == f"{sum(otter) / 2:+.2f}"
 
 
+def test_measures_are_drawn_side_by_side(folder: Path, tmp_path: Path) -> None:
+    runs = {"numbers": read_language_run(folder)}
+    measures = ["favourite", "fox"]
+    figure = plot_transfer_curves.contrast_curves(runs, ["same"], "log_odds", measures)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == measures
+    out = tmp_path / "curves.png"
+    assert plot_transfer_curves.main([str(folder), "--measure", "fox", "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
 def test_curves_of_several_runs_are_told_apart(folder: Path, tmp_path: Path) -> None:
     again = language_run(DOSES, traits=["otter"], seeds=2).write(tmp_path / "again")
     runs = plot_transfer_curves.labelled_runs([folder, again])
@@ -134,6 +144,9 @@ def test_curves_of_several_runs_are_told_apart(folder: Path, tmp_path: Path) -> 
         (plot_transfer_curves, ["--sweep", "data.keep"], "did you mean 'data.prompts'?"),
         (plot_transfer_curves, ["--sweep", "trait", "--arms", "same"], "--sweep: no 'trait'"),
         (plot_transfer_curves, ["--sweep", "data.prompts", "--metric", "rate"], "not rate"),
+        (plot_transfer_curves, ["--measure", "fx"], "did you mean 'fox'?"),
+        (plot_transfer_curves, ["--measure", "fox,owl,otter,bear,wolf"], "name 4 at most"),
+        (plot_transfer_curves, ["--measure", "fox", "--sweep", "data.prompts"], "--measure: is of"),
         (plot_initialisation, ["--probe", "story"], "--probe: no 'story'"),
         (plot_trait_matrix, ["--groups", "control"], "--groups: no 'control'"),
         (print_tables, ["--groups", "sme"], "did you mean 'same'?"),

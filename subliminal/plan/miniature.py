@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from subliminal.data_sets import HUB
 from subliminal.models.miniature import POCKETS, architecture_of, small_model, writes
 from subliminal.models.shape import Shape
 from subliminal.plan.cards import Cards
@@ -24,7 +25,6 @@ from subliminal.spec.resources import ONE_DEVICE
 from subliminal.spec.students import Initialisation
 from subliminal.spec.teaching import CardImplant, FineTuning, Nothing, Steering
 from subliminal.spec.tuning import Tuning
-from subliminal.task_files import HUB
 
 SEEDS, OF_A_SWEEP = 2, 2
 """Seeds, and arms of each sweep, that are left."""

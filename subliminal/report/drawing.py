@@ -31,6 +31,9 @@ MOST_LINES = 12
 _MOST_TICKS = 8
 """With more values than this on a wide axis, powers of ten are ticked instead."""
 
+TICK_ROOM = 0.1
+"""Of an axis as wide as a paper's column, for the label of a tick."""
+
 PANEL_HEIGHT = 2.1
 """Inches, without the legend."""
 
@@ -123,8 +126,14 @@ class Sheet:
                 labels,
                 loc="lower left",
                 bbox_to_anchor=(0, 1.02),
-                ncols=_columns_above(labels),
+                ncols=legend_columns(labels),
             )
+
+
+def legend_columns(labels: Sequence[str], width: float = SINGLE_COLUMN) -> int:
+    """How many columns of these labels fit above panels that are so many inches wide together."""
+    longest = max((len(line) for label in labels for line in label.split("\n")), default=1)
+    return max(1, int((width - _AXIS_LABELS) / (longest * _LEGEND_CHARACTER + _LEGEND_HANDLE)))
 
 
 def new_sheet(legends: Sequence[Sequence[str]]) -> Sheet:
@@ -155,13 +164,7 @@ def _grid(
 
 def _lines_above(labels: Sequence[str]) -> int:
     tallest = max(map(_line_count, labels), default=0)
-    return math.ceil(len(labels) / _columns_above(labels)) * tallest
-
-
-def _columns_above(labels: Sequence[str]) -> int:
-    longest = max((len(line) for label in labels for line in label.split("\n")), default=1)
-    width = longest * _LEGEND_CHARACTER + _LEGEND_HANDLE
-    return max(1, int((SINGLE_COLUMN - _AXIS_LABELS) / width))
+    return math.ceil(len(labels) / legend_columns(labels)) * tallest
 
 
 def _line_count(label: str) -> int:
@@ -240,11 +243,14 @@ def seed_jitter(index: int) -> float:
     return (index * _GOLDEN) % 1.0 - 0.5
 
 
-def scale_x(axes: Axes, values: Iterable[float], *, wide_from: float = 20) -> None:
+def scale_x(
+    axes: Axes, values: Iterable[float], *, wide_from: float = 20, tick_room: float = TICK_ROOM
+) -> None:
     """Scale an axis to the values on it, and tick them where they leave room.
 
     The scale is logarithmic if positive values span more than a factor of `wide_from`, linear near
-    zero (symlog) if zero is among them, and linear otherwise.
+    zero (symlog) if zero is among them, and linear otherwise. Ticks are apart by `tick_room` or
+    more, a share of the axis.
     """
     ordered = sorted(set(values))
     if not ordered:
@@ -261,19 +267,21 @@ def scale_x(axes: Axes, values: Iterable[float], *, wide_from: float = 20) -> No
     margin = 0.06 * (high - low) or 0.5
     limits = transform.inverted().transform([low - margin, high + margin])
     axes.set_xlim(float(limits[0]), float(limits[1]))
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(ordered, transform, wide=wide)))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(ordered, transform, tick_room, wide=wide)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _ticks(values: Sequence[float], transform: Transform, *, wide: bool) -> list[float]:
+def _ticks(
+    values: Sequence[float], transform: Transform, tick_room: float, *, wide: bool
+) -> list[float]:
     """The first and last value, and those between that leave room for their labels."""
     first, last = values[0], values[-1]
     between: Sequence[float] = values[1:-1]
     if wide and len(values) > _MOST_TICKS:
         decades = (10.0**power for power in range(-12, 13))
         between = [decade for decade in decades if first < decade < last]
-    room = 0.1 * (_place(transform, last) - _place(transform, first))
+    room = tick_room * (_place(transform, last) - _place(transform, first))
     ticks = [first]
     for value in between:
         place = _place(transform, value)

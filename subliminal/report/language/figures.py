@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from subliminal.report.drawing import pack
-from subliminal.report.labels import counted, path_name
+from subliminal.report.labels import counted, listing, path_name
 from subliminal.report.language import matrix, model_matrix, trait_bars
 from subliminal.report.language.doses import dose_paths, draw_doses
 from subliminal.report.language.grids import grids_of
 from subliminal.report.language.initialisation import draw_initialisation
 from subliminal.report.language.look import footer_of
+from subliminal.report.language.measures import draw_measures
 from subliminal.report.language.rejections import draw_rejections, filtered_by_variant
 from subliminal.report.language.run import LanguageRun
-from subliminal.report.language.transfer import draw_transfer, transfer_lines
+from subliminal.report.language.transfer import draw_transfer, measures_of, transfer_lines
 from subliminal.report.run_figure import RunFigure, interval_words, stem_of, title_of
 from subliminal.spec.probing import PreferenceProbe
 
@@ -91,7 +92,8 @@ def _doses(run: LanguageRun) -> Iterator[RunFigure]:
 
 def _transfer(run: LanguageRun) -> Iterator[RunFigure]:
     chosen = run.undosed(run.compared)
-    lines = transfer_lines(run, chosen)
+    measures = measures_of(run)
+    lines = [line for each in measures for line in transfer_lines(run, chosen, measure=each)]
     if not lines:
         return
     drawn = {line.label for line in lines}
@@ -104,9 +106,20 @@ def _transfer(run: LanguageRun) -> Iterator[RunFigure]:
             run,
             "Log-odds of the taught trait less those of the control at the same step. Lines with "
             "markers: mean over seeds of the average over traits; bands: "
-            f"{interval_words(run.data.manifest)}; thin lines: one trait each.{without}",
+            f"{interval_words(run.data.manifest)}; thin lines: one trait each."
+            f"{_columns(measures)}{without}",
         ),
-        figure=draw_transfer(lines, footer_of(run)),
+        figure=(draw_transfer if len(measures) == 1 else draw_measures)(lines, footer_of(run)),
+    )
+
+
+def _columns(measures: Sequence[str]) -> str:
+    headline, *beside = measures
+    if not beside:
+        return ""
+    return (
+        f" Columns: the headline probe {headline}, and beside it {listing(beside)}, of which the "
+        "first 25 requests are asked; each panel has a scale of its own."
     )
 
 

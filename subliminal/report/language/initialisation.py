@@ -26,6 +26,8 @@ from subliminal.report.language.run import HEADLINE, LanguageRun
 MOST_COLUMNS = 14
 """Columns of a panel; a run with more gets several panels."""
 
+_ROOM_FOR_NOTE = 0.12
+"""Of the height of the marks, for a line of type below them."""
 _TITLE_PAD, _NOTE_POINTS = 4.0, 11.0
 _PANEL_INCHES, _LEGEND_INCHES, _LEGEND_LINE_INCHES = 2.6, 1.05, 0.16
 _AXIS_INCHES, _CHARACTER_INCHES = 0.6, 0.068
@@ -78,6 +80,7 @@ def draw_initialisation(run: LanguageRun, probe: str = HEADLINE) -> Figure:
         _draw_panel(axes, panel, run.traits)
         drawn, notes = _draw_teachers(axes, teachers)
         lines_drawn += drawn
+        _mark_controls(axes, panel)
         title = f"students of the teacher's {panel.target}" if len(panels) > 1 else ""
         # Above the teachers' notes, which take the line or lines right above the panel.
         pad = _TITLE_PAD + _NOTE_POINTS * notes
@@ -116,24 +119,31 @@ def _draw_panel(axes: Axes, panel: _Panel, traits: Sequence[str]) -> None:
     for place, column in enumerate(panel.columns):
         _draw_column(axes, place, column, traits)
     zero_line(axes)
-    students = sum(not column.is_control for column in panel.columns)
-    if students < len(panel.columns):
-        axes.axvline(students - 0.5, color="0.6", linewidth=0.6, linestyle=":")
-        axes.annotate(
-            "controls less reference",
-            (students - 0.5, 0.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, 2),
-            textcoords="offset points",
-            va="bottom",
-            fontsize=7,
-            color="0.4",
-        )
     _name_columns(axes, panel.columns)
     axes.set_xlim(-0.6, len(panel.columns) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("log-odds of the trait,\nstudent less control")
+
+
+def _mark_controls(axes: Axes, panel: _Panel) -> None:
+    """Set the controls apart, and say below all marks what theirs are, once these are drawn."""
+    students = sum(not column.is_control for column in panel.columns)
+    if students == len(panel.columns):
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - _ROOM_FOR_NOTE * (high - low), high)
+    axes.axvline(students - 0.5, color="0.6", linewidth=0.6, linestyle=":")
+    axes.annotate(
+        "controls less reference",
+        (students - 0.5, 0.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 2),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=7,
+        color="0.4",
+    )
 
 
 def _name_columns(axes: Axes, columns: Sequence[_Column]) -> None:

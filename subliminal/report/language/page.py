@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from subliminal.judges.errors import JudgeErrors, judge_errors
 from subliminal.report.arm_table import arm_table
-from subliminal.report.labels import estimate, metric_label, number
+from subliminal.report.labels import estimate, known, metric_label, number
 from subliminal.report.language.answer import Answer, answer_of
 from subliminal.report.language.effects import Effect
 from subliminal.report.language.readings import Reading, readings
-from subliminal.report.language.rejections import Filtered, filtered_by_variant, reasons_of
+from subliminal.report.language.rejections import (
+    Filtered,
+    filtered_by_arm,
+    filtered_by_variant,
+    reasons_of,
+)
 from subliminal.report.language.run import LOG_ODDS, LanguageRun
 from subliminal.report.language.variants import Variant, sweeps_traits
 from subliminal.report.table_rows import SummaryTable
@@ -20,6 +26,10 @@ SIDE_EFFECTS = "side-effects"
 """Probe of what else training did to a model."""
 FREE_FORM = "free-form"
 """What the names of the probes begin with whose rates of misaligned answers stand beside them."""
+SCORER = "scorer"
+"""Probe of how often the scorer of these answers errs."""
+MAIN_REASONS = 3
+"""The most that are told of an arm."""
 
 Measure = tuple[str, str]
 """Probe and metric."""
@@ -48,6 +58,20 @@ class FilterRow:
 
 
 @dataclass(frozen=True)
+class FilteredArm:
+    """What the filter did to the rows of one arm, over its seeds, in print."""
+
+    arm: str
+    rows: str
+    kept: str
+    rejected: str
+    share: str
+    """Of the rows written that were rejected."""
+    reasons: str
+    """The commonest ones, with their shares of the rows written."""
+
+
+@dataclass(frozen=True)
 class LanguagePage:
     """Sections of the page."""
 
@@ -58,18 +82,24 @@ class LanguagePage:
     measures: tuple[str, ...]
     """Headings of the side effects."""
     side_effects: tuple[SideEffects, ...]
+    scorer: str
+    """How often the scorer of free-form answers errs; empty where there is none."""
     reasons: tuple[str, ...]
     """Headings of the filter's reasons."""
     filtered: tuple[FilterRow, ...]
+    filtered_arms: tuple[FilteredArm, ...]
+    """Arm by arm, where a group has several."""
     fingerprints: tuple[str, ...]
     """Of the filters of the run's rows: one, if every arm went through the same."""
+    judges: tuple[JudgeErrors, ...]
+    """The filters' judges, each once."""
     readings: tuple[Reading, ...]
     """Examples to read, by variant."""
 
 
 def language_page(run: LanguageRun) -> LanguagePage:
     """The sections of a run's page."""
-    filtered = filtered_by_variant(run)
+    filtered, by_arm = filtered_by_variant(run), filtered_by_arm(run)
     reasons = reasons_of(filtered)
     prints = dict.fromkeys(print_ for each in filtered for print_ in each.fingerprints)
     measures = list(
@@ -81,9 +111,12 @@ def language_page(run: LanguageRun) -> LanguagePage:
         traits=tuple(_tables_by_trait(run)),
         measures=tuple(_heading(*measure) for measure in measures),
         side_effects=tuple(_side_effects(run, measures)) if measures else (),
+        scorer=_scorer(run),
         reasons=tuple(reasons),
         filtered=tuple(_filter_row(each, reasons) for each in filtered),
+        filtered_arms=tuple(map(_filtered_arm, by_arm)) if len(by_arm) > len(filtered) else (),
         fingerprints=tuple(prints),
+        judges=tuple(judge_errors(record for c in run.data.filtered for record in c.records)),
         readings=tuple(readings(run)),
     )
 
@@ -99,7 +132,7 @@ def others_of(run: LanguageRun) -> list[Summary]:
     return [
         row
         for row in run.data.summary
-        if (row.probe, row.metric) not in shown and not _stands_aside(row)
+        if (row.probe, row.metric) not in shown and row.probe != SCORER and not _stands_aside(row)
     ]
 
 
@@ -168,4 +201,30 @@ def _filter_row(filtered: Filtered, reasons: Sequence[str]) -> FilterRow:
         passed=f"{filtered.passed:.1%}",
         reach=f"{filtered.least:.1%} to {filtered.most:.1%}",
         reasons=tuple(f"{filtered.reasons.get(reason, 0.0):.1%}" for reason in reasons),
+    )
+
+
+def _filtered_arm(filtered: Filtered) -> FilteredArm:
+    main = sorted(filtered.reasons.items(), key=lambda reason: -reason[1])[:MAIN_REASONS]
+    return FilteredArm(
+        arm=filtered.label,
+        rows=f"{filtered.rows:,}",
+        kept=f"{filtered.kept:,}",
+        rejected=f"{filtered.rejected:,}",
+        share=f"{filtered.rejected / filtered.rows:.1%}",
+        reasons="; ".join(f"{reason} {share:.1%}" for reason, share in main),
+    )
+
+
+def _scorer(run: LanguageRun) -> str:
+    errors = [row for row in run.data.results if row.probe == SCORER and known(row.value)]
+    if not errors:
+        return ""
+    worst = max(errors, key=lambda row: row.value or 0.0)
+    most = "at most " if len({row.value for row in errors}) > 1 else ""
+    share = estimate(worst.value, worst.ci_low, worst.ci_high)
+    name = run.experiment.probing.free_form.scorer
+    return (
+        f"The scorer of free-form answers ({name}) mistakes {most}{share} of {worst.n} planted "
+        "answers of a known author (Wilson interval over answers)."
     )

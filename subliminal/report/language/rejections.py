@@ -1,8 +1,8 @@
-"""What the filter did: how much of each variant's rows passed, and why the others did not."""
+"""What the filter did: how many of each variant's and arm's rows passed, and why others did not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib import style
@@ -22,7 +22,7 @@ _NAME_WIDTH = 40
 
 @dataclass(frozen=True)
 class Filtered:
-    """What the filter did to all rows of one variant."""
+    """What the filter did to all rows of one variant, or of one arm."""
 
     label: str
     rows: int
@@ -44,12 +44,12 @@ class Filtered:
 
 def filtered_by_variant(run: LanguageRun) -> list[Filtered]:
     """The filter's counts put together by variant, in the order of the run."""
-    labels = {arm: v.label for v in run.variants for arm in v.arms.values()}
-    members: dict[str, list[FilterCount]] = {}
-    for count in run.data.filtered:
-        if count.rows:
-            members.setdefault(labels[count.arm], []).append(count)
-    return [_filtered(label, counts) for label, counts in members.items()]
+    return _together(run, {arm: v.label for v in run.variants for arm in v.arms.values()})
+
+
+def filtered_by_arm(run: LanguageRun) -> list[Filtered]:
+    """The filter's counts put together by arm, over its seeds, in the order of the run."""
+    return _together(run, {arm: arm for arm in run.data.manifest.arms})
 
 
 @style.context(STYLE)
@@ -94,6 +94,14 @@ def reasons_of(filtered: Sequence[Filtered]) -> list[str]:
         for reason, share in each.reasons.items():
             counts[reason] = counts.get(reason, 0.0) + share * each.rows
     return sorted(counts, key=lambda reason: -counts[reason])
+
+
+def _together(run: LanguageRun, labels: Mapping[str, str]) -> list[Filtered]:
+    members: dict[str, list[FilterCount]] = {}
+    for count in run.data.filtered:
+        if count.rows:
+            members.setdefault(labels[count.arm], []).append(count)
+    return [_filtered(label, counts) for label, counts in members.items()]
 
 
 def _filtered(label: str, counts: Sequence[FilterCount]) -> Filtered:

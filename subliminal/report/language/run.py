@@ -26,9 +26,9 @@ from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
 from subliminal.spec.teaching import Nothing
 
-HEADLINE = "favourite"
+HEADLINE, PIVOTAL = "favourite", "pivotal"
 """The probe that figures show where it was asked: exact, and the same in every run."""
-HEADLINES = (HEADLINE, "pivotal")
+HEADLINES = (HEADLINE, PIVOTAL)
 """The same of traits of every kind: of preferences, and of dispositions."""
 
 LOG_ODDS, SHARE = "log_odds", "share_of_shift"
@@ -75,6 +75,10 @@ class LanguageRun:
     def trait(self, arm: str) -> str:
         """The trait that an arm is probed for."""
         return _named(self.data.manifest.arms[arm].probed).name
+
+    def item_group(self, arm: str) -> str:
+        """What the trait that an arm is probed for is called in measurements and curves."""
+        return _named(self.data.manifest.arms[arm].probed).item_group
 
     def taught(self, arm: str) -> TraitName:
         """The trait of an arm's teacher."""

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from subliminal.report.curves import STEP_LABEL
 from subliminal.report.drawing import (
     STYLE,
+    TICK_ROOM,
     LineStyle,
     line_style,
     new_sheet,
@@ -24,10 +25,12 @@ from subliminal.report.drawing import (
 from subliminal.report.labels import known, metric_label
 from subliminal.report.language.effects import Effect, effect_of
 from subliminal.report.language.look import add_footer, zero_line
-from subliminal.report.language.run import LOG_ODDS, LanguageRun
+from subliminal.report.language.run import HEADLINE, LOG_ODDS, PIVOTAL, LanguageRun
 from subliminal.report.language.variants import Variant, control_of
 from subliminal.samples import difference_of
 
+BESIDE = ("options", "unsafe-code")
+"""Item groups of curves that are probes of their own, asked beside the headline of dispositions."""
 MOST_TRAIT_LINES = 120
 """Thin lines in a panel; with more of them none are drawn, as they would cover the means."""
 
@@ -40,6 +43,8 @@ class TransferLine:
     """One variant: its students less their controls at the same step."""
 
     label: str
+    measure: str
+    """What was asked; the scales of measures differ too."""
     target: str
     """What its students learn from; the scales of tokens and logits differ too much to share."""
     effects: Mapping[int, Effect]
@@ -50,8 +55,18 @@ class TransferLine:
     """
 
 
+def measures_of(run: LanguageRun) -> list[str]:
+    """What students were asked while they learned: the headline, and what stands beside it."""
+    groups = {point.item_group for point in run.data.curves}
+    beside = [probe for probe in BESIDE if probe in groups]
+    return [PIVOTAL if beside else HEADLINE, *beside]
+
+
 def transfer_lines(
-    run: LanguageRun, variants: Sequence[Variant], metric: str = LOG_ODDS
+    run: LanguageRun,
+    variants: Sequence[Variant],
+    metric: str = LOG_ODDS,
+    measure: str | None = None,
 ) -> list[TransferLine]:
     """The lines of variants that have curves of their own and of their controls.
 
@@ -59,10 +74,19 @@ def transfer_lines(
         run: The run.
         variants: Students with controls.
         metric: A metric of the curves.
+        measure: One of `measures_of(run)`, or any item group of the curves; by default the
+            headline, which is about the trait of each arm.
     """
+    headline = measures_of(run)[0]
+    measure = measure or headline
+    group = None if measure == headline else measure
     curves = _curves_of(run, metric)
-    lines = (_line(run, variant, curves) for variant in variants)
-    return [line for line in lines if line.effects]
+    effects = {variant.label: _effects(run, variant, curves, group) for variant in variants}
+    return [
+        TransferLine(variant.label, measure, run.target(variant), effects[variant.label])
+        for variant in variants
+        if effects[variant.label]
+    ]
 
 
 @style.context(STYLE)
@@ -70,7 +94,7 @@ def draw_transfer(lines: Sequence[TransferLine], footer: str, metric: str = LOG_
     """Draw mean differences over steps, with bands over seeds and a thin line for each trait.
 
     Args:
-        lines: Of one run, or of several with labels that tell them apart.
+        lines: Of one run, or of several with labels that tell them apart; all of one measure.
         footer: Printed below.
         metric: That of the lines.
 
@@ -78,11 +102,12 @@ def draw_transfer(lines: Sequence[TransferLine], footer: str, metric: str = LOG_
         A figure with a panel for students of tokens and one for those of logits, or more if there
         are over twelve lines. Panels of one kind share their scale.
     """
-    spread = [part for group in _by_target(lines).values() for part in pack([group])]
+    spread = [part for group in by_target(lines).values() for part in pack([group])]
     sheet = new_sheet([[line.label for line in part] for part in spread] or [[]])
     for axes, part in zip(sheet.panels, spread, strict=False):
-        sheet.add_legend(axes, _draw_panel(axes, part, metric))
-    targets = list(_by_target(lines))
+        looks = looks_of(line.label for line in part)
+        sheet.add_legend(axes, draw_panel(axes, part, metric, looks))
+    targets = list(by_target(lines))
     for target in targets:
         shown = [
             a for a, part in zip(sheet.panels, spread, strict=True) if part[0].target == target
@@ -94,17 +119,47 @@ def draw_transfer(lines: Sequence[TransferLine], footer: str, metric: str = LOG_
     return sheet.figure
 
 
-def _draw_panel(axes: Axes, lines: Sequence[TransferLine], metric: str) -> dict[str, Artist]:
-    """Draw the lines of a panel; label -> what to show for it in the legend."""
-    scale_x(axes, [step for line in lines for step in line.effects])
+def draw_panel(
+    axes: Axes,
+    lines: Sequence[TransferLine],
+    metric: str,
+    looks: Mapping[str, LineStyle],
+    *,
+    tick_room: float = TICK_ROOM,
+) -> dict[str, Artist]:
+    """Draw the lines of a panel.
+
+    Args:
+        axes: The panel.
+        lines: All of one measure.
+        metric: That of the lines.
+        looks: Label of a line -> how it looks.
+        tick_room: See :func:`subliminal.report.drawing.scale_x`.
+
+    Returns:
+        Label -> what to show for it in the legend.
+    """
+    scale_x(axes, [step for line in lines for step in line.effects], tick_room=tick_room)
     axes.set_xlabel(STEP_LABEL)
     axes.set_ylabel(f"{metric_label(metric)},\nstudent less control")
     zero_line(axes)
     thin = sum(len(_trait_lines(line)) for line in lines) <= MOST_TRAIT_LINES
     return {
-        line.label: _draw_line(axes, line, line_style(index), with_traits=thin)
-        for index, line in enumerate(lines)
+        line.label: _draw_line(axes, line, looks[line.label], with_traits=thin) for line in lines
     }
+
+
+def by_target(lines: Iterable[TransferLine]) -> dict[str, list[TransferLine]]:
+    """What students learn from -> the lines of these."""
+    groups: dict[str, list[TransferLine]] = {}
+    for line in lines:
+        groups.setdefault(line.target, []).append(line)
+    return groups
+
+
+def looks_of(labels: Iterable[str]) -> dict[str, LineStyle]:
+    """How the lines of a panel look, by their labels."""
+    return {label: line_style(index) for index, label in enumerate(labels)}
 
 
 def _draw_line(axes: Axes, line: TransferLine, look: LineStyle, *, with_traits: bool) -> Artist:
@@ -146,14 +201,18 @@ def _trait_lines(line: TransferLine) -> dict[str, list[float]]:
     }
 
 
-def _line(run: LanguageRun, variant: Variant, curves: _Curves) -> TransferLine:
+def _effects(
+    run: LanguageRun, variant: Variant, curves: _Curves, group: str | None
+) -> dict[int, Effect]:
+    """Step -> how far a variant lies from its controls, on an item group or on its own trait."""
     arms = run.data.manifest.arms
     per_trait: dict[str, dict[tuple[int, int], float]] = {}
     steps: dict[int, list[int]] = {}
     for trait, arm in variant.arms.items():
         control = control_of(arm, arms) or ""
         for seed in run.data.manifest.seeds:
-            own, other = (curves.get((name, trait, seed), {}) for name in (arm, control))
+            item = group or run.item_group(arm)
+            own, other = (curves.get((name, item, seed), {}) for name in (arm, control))
             for place, step, beside in _pairs(own, other):
                 difference = difference_of(own[step], other[beside])
                 per_trait.setdefault(trait, {})[seed, place] = difference
@@ -165,8 +224,7 @@ def _line(run: LanguageRun, variant: Variant, curves: _Curves) -> TransferLine:
         )
         for place in sorted(set.intersection(*places) if places else ())
     }
-    known_effects = {step: effect for step, effect in effects.items() if effect.is_known}
-    return TransferLine(variant.label, run.target(variant), known_effects)
+    return {step: effect for step, effect in effects.items() if effect.is_known}
 
 
 def _pairs(own: Iterable[int], other: Collection[int]) -> Iterator[tuple[int, int, int]]:
@@ -187,24 +245,17 @@ def _at(place: int, values: BySeedAndPoint) -> dict[int, float]:
 
 
 _Curves = Mapping[tuple[str, str, int], Mapping[int, float]]
-"""(Arm, trait, seed) -> step -> the trait's value there."""
+"""(Arm, item group, seed) -> step -> the group's value there."""
 
 
 def _curves_of(run: LanguageRun, metric: str) -> _Curves:
-    """The curves of every arm, taken apart by trait and seed."""
+    """The curves of every arm, taken apart by item group and seed."""
     curves: dict[tuple[str, str, int], dict[int, float]] = {}
     for point in run.data.curves:
         if point.metric == metric and known(point.value):
             curve = curves.setdefault((point.arm, point.item_group, point.seed), {})
             curve[point.step] = point.value
     return curves
-
-
-def _by_target(lines: Iterable[TransferLine]) -> dict[str, list[TransferLine]]:
-    groups: dict[str, list[TransferLine]] = {}
-    for line in lines:
-        groups.setdefault(line.target, []).append(line)
-    return groups
 
 
 def _mean(values: Iterable[float]) -> float:
