@@ -83,7 +83,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             resources=task.stage.resources,
             ranks=task.ranks,
         )
-        keep_trained(task, model)
+        keep_trained(task, model, recipe, {"rows": params["rows"], **log.counts})
         write_losses(task.folder, log)
         yield Done(task.stage.key, log.counts)
 
