@@ -166,7 +166,7 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     counts = {"rows": len(lesson.source.data), **log.counts, **lesson.figures}
     keep_trained(task, student, distillation.recipe, counts, "start", "student")
     write_losses(task.folder, log)
-    return Done(task.stage.key, counts)
+    return Done(task.stage.key, {**counts, **watcher.shortage.counts})
 
 
 def _logprobs(task: Task, engine_of: EngineOf) -> Done:
@@ -177,7 +177,8 @@ def _logprobs(task: Task, engine_of: EngineOf) -> Done:
     write_logprobs(task.folder, known)
     record_engine(task, teacher.engine)
     rest = float(np.exp(known.rest).mean())
-    return Done(task.stage.key, {"rows": len(rows), "tokens": len(known), "rest": rest})
+    counts = {"rows": len(rows), "tokens": len(known), "rest": rest, **teacher.engine.counts}
+    return Done(task.stage.key, counts)
 
 
 def _answers(

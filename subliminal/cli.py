@@ -116,6 +116,7 @@ def run(
     """Run an experiment; what the store already has is not computed again."""
     from subliminal.plan import make_plan
     from subliminal.report import build_report
+    from subliminal.report.memory import shortage_of_memory
     from subliminal.run import run_plan
     from subliminal.stores import open_store
 
@@ -141,6 +142,8 @@ def run(
         console.print(Text(f"  {_command()}"), soft_wrap=True)
         raise typer.Exit(STOPPED) from None
     _print_results(done.folder)
+    if done.manifest.short_of_memory:
+        console.print(shortage_of_memory(done.manifest.short_of_memory))
     if done.manifest.spent is not None:
         console.print(f"services: {done.manifest.spent:.4g} spent")
     console.print(Text(f"report: {report}"), soft_wrap=True)
