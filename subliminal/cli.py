@@ -253,6 +253,25 @@ def compare_runs(first: RunFolder, second: RunFolder) -> None:
     console.print(comparison_table(first, second))
 
 
+@runs.command(
+    "tensorboard", epilog="Example: subliminal runs tensorboard runs/numbers-1a2b3c4d --to events"
+)
+def export_to_tensorboard(
+    run_folder: RunFolder,
+    to: Annotated[Path, typer.Option("--to", help="Folder for the event files; a new one.")],
+    store: StoreName = None,
+) -> None:
+    """Write a run's losses and curves as event files for TensorBoard."""
+    from subliminal.report.tensorboard import series_of, write_events
+    from subliminal.stores import open_store
+
+    stages = read_manifest(run_folder / MANIFEST).stages
+    found = open_store(run_folder.parent, store)
+    there = found.readable(found.present(stages))
+    count = write_events(series_of(run_folder, there), to)
+    console.print(Text(f"{count} series; to see them: tensorboard --logdir {to}"), soft_wrap=True)
+
+
 @runs.command("gc", epilog="Example: subliminal runs gc --out runs --dry-run")
 def collect_garbage(
     outs: Annotated[
