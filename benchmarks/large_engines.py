@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from random_model import TOKENIZER
+from rates import Rate
 from training import seconds_of_trainer
 
 from subliminal import machine
+from subliminal.cost import Cost
 from subliminal.devices import Device
 from subliminal.machine import Precision
 from subliminal.models.chat_format import ChatFormat
@@ -74,14 +76,13 @@ def open_bench(folder: Path, rows: int, precision: Precision, device: Device) ->
     return Bench(folder, random_rows(rows), precision, device)
 
 
-def print_asking(bench: Bench) -> None:
+def print_asking(bench: Bench) -> list[Rate]:
     """Measure and print how fast a model is loaded, samples and reads."""
     begin = time.perf_counter()
     model = load_model(bench.folder, dtype=bench.dtype)
     assert isinstance(model, Pretrained)
     print(f"{'loading':44}{time.perf_counter() - begin:>9.1f} s", flush=True)
-    print_sampling(bench, model)
-    print_reading(bench, model)
+    return [*print_sampling(bench, model), print_reading(bench, model)]
 
 
 def random_rows(rows: int) -> TokenRows:
@@ -91,32 +92,43 @@ def random_rows(rows: int) -> TokenRows:
     return TokenRows.from_lists(list(tokens[:, :PROMPT]), list(tokens[:, PROMPT:]))
 
 
-def print_sampling(bench: Bench, model: Pretrained) -> None:
+def print_sampling(bench: Bench, model: Pretrained) -> list[Rate]:
     """Completion tokens a second, in several batches."""
+    found = []
     requests = [Request(prompt, seed) for seed, prompt in enumerate(bench.prompts)]
     settings, tokens = Sampling(COMPLETION, ()), len(requests) * COMPLETION
     for rows in (size for size in BATCHES if size <= len(requests)):
         sampler = PretrainedSampler(model, bench.dtype, rows=rows)
         ours = timed(lambda s=sampler: list(s.sample(requests, settings)))  # type: ignore[misc]
-        prompts, steps = seconds_planned(bench, model.shape, rows)
-        plan = prompts + steps
-        print_rate(f"sampling, {rows} rows at once", tokens, ours, plan=plan)
+        cost = expected(bench, model.shape, rows)
+        prompts, steps = (work.seconds(bench.device.rates) for work in cost.work if not work.files)
+        peak = bench.device.peak_products
+        found.append(
+            printed(
+                f"sampling, {rows} rows at once",
+                tokens,
+                ours,
+                share=cost.flops / ours / peak,
+                plan=prompts + steps,
+            )
+        )
         theirs = timed(lambda size=rows: generate(bench, model, size))  # type: ignore[misc]
-        print_rate(f"generate of transformers, {rows}", tokens, theirs, ours=ours)
+        name = f"generate of transformers, {rows}"
+        share = cost.flops / theirs / peak
+        found.append(printed(name, tokens, theirs, share=share, ours=ours))
         each = [1e3 * (taken - prompts) / (tokens / rows) for taken in (ours, theirs)]
         print(f"{'  a step, less the prompts as planned':44}{each[0]:>9.0f} ms, {each[1]:.0f} ms")
+    return found
 
 
-def seconds_planned(bench: Bench, shape: Shape, rows: int) -> tuple[float, float]:
-    """What `subliminal plan` expects of a loaded model that writes so many rows at once.
+def expected(bench: Bench, shape: Shape, rows: int) -> Cost:
+    """What `subliminal plan` expects of a model that writes so many rows at once.
 
     Returns:
-        Seconds of reading the prompts, and of all steps behind them.
+        Its work: reading the files, reading the prompts, and all steps behind them.
     """
     costs = Costs(shape, bench.precision, rows=rows)
-    cost = costs.writing(Data(prompts=len(bench.rows), max_tokens=COMPLETION))
-    prompts, steps = (work.seconds(bench.device.rates) for work in cost.work if not work.files)
-    return prompts, steps
+    return costs.writing(Data(prompts=len(bench.rows), max_tokens=COMPLETION))
 
 
 @torch.inference_mode()
@@ -137,7 +149,7 @@ def generate(bench: Bench, model: Pretrained, size: int) -> None:
         )
 
 
-def print_reading(bench: Bench, model: Pretrained) -> None:
+def print_reading(bench: Bench, model: Pretrained) -> Rate:
     """Tokens a second whose log-probabilities are computed."""
     rows = bench.rows.tokens.reshape(len(bench.rows), -1).tolist()
     engine, starts = TorchEngine(model, bench.dtype), [PROMPT] * len(rows)
@@ -145,23 +157,27 @@ def print_reading(bench: Bench, model: Pretrained) -> None:
     tokens = len(bench.rows.tokens)
     flops = 2.0 * tokens * model.shape.matrix_parameters
     flops += 2.0 * len(rows) * COMPLETION * model.shape.head_parameters
-    print_rate("reading", tokens, seconds, share=flops / seconds / bench.device.peak_products)
+    share = flops / seconds / bench.device.peak_products
+    return printed("reading", tokens, seconds, share=share)
 
 
-def print_training(bench: Bench) -> None:
+def print_training(bench: Bench) -> list[Rate]:
     """Tokens a second of learning an adapter, by this package and by the Trainer with peft."""
+    found = []
     for checkpointing in (True, False):
         how = "checkpointing" if checkpointing else "all kept"
         with device_memory() as memory:
             ours, share = our_training(bench, checkpointing)
-        print_rate(f"training, {how}, {memory()}", len(bench.rows.tokens), ours, share=share)
+        name, tokens = f"training, {how}, {memory()}", len(bench.rows.tokens)
+        found.append(printed(name, tokens, ours, share=share))
         with device_memory() as memory:
             theirs = trainer_seconds(bench, checkpointing)
         name = f"Trainer and peft, {how}, {memory()}"
         if theirs is None:
             print(f"{name:44}out of memory", flush=True)
         else:
-            print_rate(name, len(bench.rows.tokens), theirs, ours=ours)
+            found.append(printed(name, tokens, theirs, ours=ours))
+    return found
 
 
 def our_training(bench: Bench, checkpointing: bool) -> tuple[float, float]:
@@ -235,7 +251,7 @@ def now() -> float:
     return time.perf_counter()
 
 
-def print_rate(
+def printed(
     name: str,
     tokens: int,
     seconds: float,
@@ -243,18 +259,8 @@ def print_rate(
     share: float | None = None,
     ours: float | None = None,
     plan: float | None = None,
-) -> None:
-    """Print a line.
-
-    Args:
-        name: What was done.
-        tokens: How many.
-        seconds: That it took.
-        share: Of the device's peak.
-        ours: Seconds that this package took.
-        plan: Seconds that were expected.
-    """
-    of_peak = "" if share is None else f"{share:.1%}"
-    ratio = "" if ours is None else f"{seconds / ours:.2f} x"
-    planned = "" if plan is None else f"   {tokens / plan:,.0f} planned"
-    print(f"{name:44}{tokens / seconds:>9,.0f} tokens/s{of_peak:>9}{ratio:>9}{planned}", flush=True)
+) -> Rate:
+    """Print a line as soon as it is known; arguments are the fields of `Rate`."""
+    rate = Rate(name, tokens, seconds, share=share, ours=ours, plan=plan)
+    print(rate.line, flush=True)
+    return rate

@@ -10,7 +10,8 @@ tokens as are allowed, which are those of a list of ten numbers. The experiment 
 with fine-tuned teachers, of one animal and one seed, without a filter. Of its stages the time is a
 worker's, with the reading of the model's files; "of peak" is the share that the operations of the
 matrix products, with what is computed again for the backward pass, have in what the device's maker
-states; "plan" is the time that `subliminal plan` foretells.
+states; "plan" is the time that `subliminal plan` foretells. At the end all is printed once more as
+tables for docs/performance.md.
 """
 
 from __future__ import annotations
@@ -25,19 +26,32 @@ from tempfile import TemporaryDirectory
 
 from large_engines import open_bench, print_asking, print_training
 from random_model import write_random_model
+from rates import Rate, rates_table, table_row
 
 from subliminal import machine
-from subliminal.devices import Device, find_device, known_devices
+from subliminal.devices import (
+    THIS_PROCESSOR,
+    Device,
+    device_of_gpu,
+    find_device,
+    known_devices,
+)
 from subliminal.errors import UserError
 from subliminal.executors import Outcome
+from subliminal.models.load import runs_on_decoder
 from subliminal.plan import Plan, make_plan
 from subliminal.plan.measured import Measured, measured
 from subliminal.run import run_plan
+from subliminal.spec import LanguageExperiment
 from subliminal.spec_file import load_experiment
 from subliminal.stage import Stage
 
 PARTS = ("asking", "training", "experiment")
 EXPERIMENT = Path(__file__).with_suffix(".yaml")
+STAGE_COLUMNS = (
+    *("stage", "stages", "tokens", "seconds", "tokens/s", "TFLOP/s", "of peak"),
+    "planned seconds",
+)
 
 
 class Progress:
@@ -70,9 +84,9 @@ def experiment_on(model: Path, rows: int) -> Plan:
 
 
 def print_stages(plan: Plan, store: Path, device: Device) -> None:
-    """A line for each kind of stage, means over its stages."""
-    print(f"{'':12}{'stages':>8}{'tokens':>10}{'seconds':>9}{'tokens/s':>10}", end="")
-    print(f"{'TFLOP/s':>9}{'of peak':>9}{'plan':>7}")
+    """A row for each kind of stage, means over its stages, as a table in Markdown."""
+    print(table_row(STAGE_COLUMNS))
+    print("|---|" + "---:|" * (len(STAGE_COLUMNS) - 1))
     kinds = {kind: found for kind, found in measured(plan, store).items() if _flops(found[0])}
     for kind, stages in kinds.items():
         tokens = mean(_tokens(stage) for stage in stages)
@@ -80,11 +94,17 @@ def print_stages(plan: Plan, store: Path, device: Device) -> None:
         flops = mean(_flops(stage) for stage in stages)
         expected = mean(stage.cost.seconds(device.rates) for stage in stages)
         share = flops / seconds / device.peak_products
-        print(
-            f"{kind:12}{len(stages):>8}{tokens:>10,.0f}{seconds:>9.1f}{tokens / seconds:>10,.0f}"
-            f"{flops / seconds / 1e12:>9.1f}{share:>9.1%}{expected:>7.1f}",
-            flush=True,
+        cells = (
+            f"`{kind}`",
+            f"{len(stages)}",
+            f"{tokens:,.0f}",
+            f"{seconds:.1f}",
+            f"{tokens / seconds:,.0f}",
+            f"{flops / seconds / 1e12:.1f}",
+            f"{share:.1%}",
+            f"{expected:.1f}",
         )
+        print(table_row(cells), flush=True)
 
 
 def _tokens(stage: Measured) -> float:
@@ -97,14 +117,29 @@ def _flops(stage: Measured) -> float:
 
 
 def device_here() -> str:
-    """The name of this machine's device."""
-    found = machine.cuda_devices()
-    named = (name for name in known_devices() for card in found if _plain(name) in _plain(card))
-    return next(named, known_devices()[-1])
+    """The name of this machine's device.
+
+    Raises:
+        UserError: It has a GPU of which nothing is known.
+    """
+    cards = machine.cuda_devices()
+    if not cards:
+        return THIS_PROCESSOR
+    found = device_of_gpu(cards[0])
+    if found is None:
+        raise UserError(
+            f"--device: nothing is known of this machine's {cards[0]}; name it with --device, one "
+            f"of {', '.join(known_devices())}, or add it to subliminal/devices.yaml"
+        )
+    return found
 
 
-def _plain(name: str) -> str:
-    return name.upper().replace("-", " ")
+def engines_of(plan: Plan, model: Path) -> str:
+    """What computes the models of the experiment."""
+    ours = "the decoder of our own" if runs_on_decoder(model) else "transformers"
+    assert isinstance(plan.experiment, LanguageExperiment)
+    asked = "vLLM" if plan.experiment.inference.engine == "vllm" else ours
+    return f"written and probed by {asked}, trained by {ours}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -130,12 +165,16 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     print(f"{options.model}, random weights, {precision}; {device.name}", flush=True)
     wanted = PARTS if options.part is None else (options.part,)
     bench = open_bench(model, options.rows, precision, device)
+    rates: list[Rate] = []
     if "asking" in wanted:
-        print_asking(bench)
+        rates += print_asking(bench)
     if "training" in wanted:
-        print_training(bench)
+        rates += print_training(bench)
+    if rates:
+        print(f"\n{rates_table(rates)}\n", flush=True)
     if "experiment" in wanted:
         plan = experiment_on(model, options.rows)
+        print(f"experiment, {engines_of(plan, model)}", flush=True)
         run_plan(plan, folder / "runs", Progress())
         print_stages(plan, folder / "runs" / ".store", device)
 

@@ -103,9 +103,10 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             resources=task.stage.resources,
             ranks=task.ranks,
         )
-        keep_trained(task, student, "start", "student")
+        counts = {"rows": len(data), **log.counts}
+        keep_trained(task, student, matching.recipe, counts, "start", "student")
         write_losses(task.folder, log)
-        yield Done(task.stage.key, {"rows": len(data), **log.counts})
+        yield Done(task.stage.key, counts)
 
 
 def logprobs(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
@@ -162,10 +163,10 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
         ranks=task.ranks,
     )
     curve.write(task.folder)
-    keep_trained(task, student, "start", "student")
+    counts = {"rows": len(lesson.source.data), **log.counts, **lesson.figures}
+    keep_trained(task, student, distillation.recipe, counts, "start", "student")
     write_losses(task.folder, log)
-    rows = len(lesson.source.data)
-    return Done(task.stage.key, {"rows": rows, **log.counts, **lesson.figures})
+    return Done(task.stage.key, {**counts, **watcher.shortage.counts})
 
 
 def _logprobs(task: Task, engine_of: EngineOf) -> Done:
@@ -176,7 +177,8 @@ def _logprobs(task: Task, engine_of: EngineOf) -> Done:
     write_logprobs(task.folder, known)
     record_engine(task, teacher.engine)
     rest = float(np.exp(known.rest).mean())
-    return Done(task.stage.key, {"rows": len(rows), "tokens": len(known), "rest": rest})
+    counts = {"rows": len(rows), "tokens": len(known), "rest": rest, **teacher.engine.counts}
+    return Done(task.stage.key, counts)
 
 
 def _answers(

@@ -116,6 +116,7 @@ def run(
     """Run an experiment; what the store already has is not computed again."""
     from subliminal.plan import make_plan
     from subliminal.report import build_report
+    from subliminal.report.memory import shortage_of_memory
     from subliminal.run import run_plan
     from subliminal.stores import open_store
 
@@ -141,6 +142,8 @@ def run(
         console.print(Text(f"  {_command()}"), soft_wrap=True)
         raise typer.Exit(STOPPED) from None
     _print_results(done.folder)
+    if done.manifest.short_of_memory:
+        console.print(shortage_of_memory(done.manifest.short_of_memory))
     if done.manifest.spent is not None:
         console.print(f"services: {done.manifest.spent:.4g} spent")
     console.print(Text(f"report: {report}"), soft_wrap=True)
@@ -248,6 +251,25 @@ def compare_runs(first: RunFolder, second: RunFolder) -> None:
     from subliminal.report.comparison import comparison_table
 
     console.print(comparison_table(first, second))
+
+
+@runs.command(
+    "tensorboard", epilog="Example: subliminal runs tensorboard runs/numbers-1a2b3c4d --to events"
+)
+def export_to_tensorboard(
+    run_folder: RunFolder,
+    to: Annotated[Path, typer.Option("--to", help="Folder for the event files; a new one.")],
+    store: StoreName = None,
+) -> None:
+    """Write a run's losses and curves as event files for TensorBoard."""
+    from subliminal.report.tensorboard import series_of, write_events
+    from subliminal.stores import open_store
+
+    stages = read_manifest(run_folder / MANIFEST).stages
+    found = open_store(run_folder.parent, store)
+    there = found.readable(found.present(stages))
+    count = write_events(series_of(run_folder, there), to)
+    console.print(Text(f"{count} series; to see them: tensorboard --logdir {to}"), soft_wrap=True)
 
 
 @runs.command("gc", epilog="Example: subliminal runs gc --out runs --dry-run")

@@ -12,6 +12,7 @@ from subliminal.results import (
     WHOLE,
     ArmState,
     CurvePoint,
+    MemoryShortage,
     Result,
     TraitName,
 )
@@ -23,6 +24,8 @@ from subliminal.summary import Measured
 ALIGNMENT = "alignment"
 """Probe of how the student's training lies to the teacher's."""
 DONE = ("computed", "cached")
+_AT_ONCE = ("rows_at_once", "tokens_at_once")
+"""Of the figures of stages, those that are there where memory ran out."""
 
 
 def is_complete(row: Row, outcomes: Mapping[str, Outcome]) -> bool:
@@ -71,6 +74,20 @@ def curve_rows(plan: Plan, store: Store, outcomes: Mapping[str, Outcome]) -> Ite
             if row.curve is not None and is_complete(row, outcomes):
                 for point in read_curve(store.folder(row.curve)):
                     yield CurvePoint(arm=arm, seed=seed, **point.model_dump())
+
+
+def memory_shortages(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterator[MemoryShortage]:
+    """Where devices ran out of memory in this run, by kind of stage."""
+    found: dict[str, list[Mapping[str, float]]] = {}
+    for key, outcome in outcomes.items():
+        if not outcome.counts.keys().isdisjoint(_AT_ONCE):
+            found.setdefault(plan.stages[key].kind, []).append(outcome.counts)
+    for kind, counts in found.items():
+        rows, tokens = (
+            min((int(each[name]) for each in counts if name in each), default=None)
+            for name in _AT_ONCE
+        )
+        yield MemoryShortage(kind=kind, stages=len(counts), rows=rows, tokens=tokens)
 
 
 def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmState:

@@ -22,6 +22,8 @@ TRAFFIC_SHARES: Mapping[Precision, float] = MappingProxyType({"float32": 0.6, "b
 """Of what a processor's core moves in :func:`machine.traffic_rate`, as much is reached in training,
 reading and writing alike (benchmarks/planning.py); less in bfloat16, to and from which is cast."""
 
+_OTHER_VARIANTS = {"PCIE", "NVL", "LAPTOP", "D"}
+"""Slower ones than those in the file, as drivers mark them."""
 _FILE = "devices.yaml"
 
 
@@ -64,6 +66,8 @@ class Devices(_Strict):
     """The file of devices."""
 
     devices: dict[str, Stated]
+    aliases: dict[str, str]
+    """Other names of theirs."""
     assumed: Assumed
 
 
@@ -111,7 +115,9 @@ def find_device(name: str, precision: Precision) -> Device:
     if name.upper() == THIS_PROCESSOR:
         return this_processor(precision)
     known = _known()
-    found = next((key for key in known.devices if key.lower() == name.lower()), None)
+    names = {key.lower(): key for key in known.devices}
+    names |= {alias.lower(): key for alias, key in known.aliases.items()}
+    found = names.get(name.lower())
     if found is None:
         raise UserError(f"--device {name}: is not known; there are {', '.join(known_devices())}")
     stated, assumed = known.devices[found], known.assumed
@@ -123,6 +129,26 @@ def find_device(name: str, precision: Precision) -> Device:
         files=assumed.files * 1e9,
     )
     return Device(found, rates, int((stated.memory - assumed.reserved) * 2**30), products)
+
+
+def device_of_gpu(card: str) -> str | None:
+    """The name of the device that a GPU is, by what its driver calls it.
+
+    Args:
+        card: Such as `NVIDIA A100-SXM4-80GB`.
+
+    Returns:
+        None where no device has all the parts of its name there, or the driver tells of a variant
+        whose figures are others.
+    """
+    parts = _parts(card)
+    if parts & _OTHER_VARIANTS:
+        return None
+    return next((name for name in _known().devices if _parts(name) <= parts), None)
+
+
+def _parts(name: str) -> set[str]:
+    return set(name.upper().replace("-", " ").split())
 
 
 def this_processor(precision: Precision) -> Device:

@@ -20,7 +20,10 @@ Precision = Literal["float32", "bfloat16"]
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 PACKAGES = ("subliminal", "torch", "torchvision", "numpy", "scipy", "statsmodels", "scikit-learn")
-OPTIONAL_PACKAGES = ("transformers", "datasets", "vllm", "accelerate", "ray", "jsonlines", "peft")
+OPTIONAL_PACKAGES = (
+    *("transformers", "datasets", "vllm", "accelerate", "ray", "jsonlines", "peft"),
+    "tensorboard",
+)
 
 
 def cores() -> int:

@@ -111,6 +111,17 @@ class ArmState(Record):
     reason: str | None = None
 
 
+class MemoryShortage(Record):
+    """Stages of a kind whose device ran out of memory, and that went on with less at once."""
+
+    kind: str
+    stages: int
+    rows: int | None = None
+    """At once, the fewest."""
+    tokens: int | None = None
+    """Of a training, likewise."""
+
+
 class Manifest(Record):
     """What ran, on what and how it ended."""
 
@@ -135,6 +146,8 @@ class Manifest(Record):
     spent: float | None = None
     """What the stages that this run finished cost at services, in the currency of their prices;
     None where nothing was asked of any, or prices are not known."""
+    short_of_memory: list[MemoryShortage] = []
+    """Among the stages that this run did."""
     versions: dict[str, str]
     machine: dict[str, Any]
 

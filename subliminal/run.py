@@ -10,7 +10,14 @@ from pathlib import Path
 
 from subliminal import atomic, machine, results
 from subliminal.artifact_store import ArtifactStore
-from subliminal.collect import DONE, arm_state, curve_rows, measured_table, result_rows
+from subliminal.collect import (
+    DONE,
+    arm_state,
+    curve_rows,
+    measured_table,
+    memory_shortages,
+    result_rows,
+)
 from subliminal.collect_examples import examples, filter_counts
 from subliminal.errors import UserError
 from subliminal.examples import EXAMPLES, FILTER, write_examples, write_filter_counts
@@ -80,7 +87,9 @@ def run_plan(
     experiment = plan.experiment
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
     manifest = _manifest(plan, store, outcomes, clock, finished=True)
-    manifest = manifest.model_copy(update={"spent": _spent(here, paid)})
+    shortages = list(memory_shortages(plan, outcomes))
+    told = {"spent": _spent(here, paid), "short_of_memory": shortages}
+    manifest = manifest.model_copy(update=told)
     results.write_rows(folder / results.RESULTS, result_rows(table))
     results.write_rows(folder / results.CURVES, curve_rows(plan, here, outcomes))
     results.write_summary(folder / results.SUMMARY, summary)

@@ -83,7 +83,7 @@ def teach(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             resources=task.stage.resources,
             ranks=task.ranks,
         )
-        keep_trained(task, model)
+        keep_trained(task, model, recipe, {"rows": params["rows"], **log.counts})
         write_losses(task.folder, log)
         yield Done(task.stage.key, log.counts)
 
@@ -166,7 +166,7 @@ def _write(task: Task, engine_of: EngineOf, report: Reporter) -> Done:
     rows = written_rows(task, data, prompts, written)
     write_chat_rows(task.folder / ROWS, rows)
     record_engine(task, teacher.engine)
-    return Done(task.stage.key, {"rows": len(rows)})
+    return Done(task.stage.key, {"rows": len(rows), **teacher.engine.counts})
 
 
 def _log_odds(subject: Subject, bank: Bank, target: str) -> float:

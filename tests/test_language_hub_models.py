@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from subliminal.models.adapter_card import CARD
 from subliminal.models.load import ADAPTER_CONFIG, BASE
 from subliminal.plan import make_plan
 from subliminal.run import Run, run_plan
@@ -86,6 +87,8 @@ def test_every_arm_gets_its_row_and_keeps_no_more_than_an_adapter(
         if manifest.kind == "lm.teach":
             base = json.loads((store.folder(key) / BASE).read_text())
             assert base["name"] == str(hub / "a")
+            card = (store.folder(key) / CARD).read_text()
+            assert "stage `lm.teach` on 256 rows, seed 0; loss" in card
     assert {ADAPTER_CONFIG, BASE} <= kept["lm.teach"]
     assert "model.safetensors" not in kept["lm.teach"]
     # What was matched has no name, so a student made from it is kept whole.

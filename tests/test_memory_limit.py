@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
+from subliminal.collect import memory_shortages
 from subliminal.errors import StageError
+from subliminal.executors import Outcome
 from subliminal.memory_limit import MemoryLimit
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import pack
 from subliminal.models.pretrained import Pretrained
 from subliminal.probes.forward import TorchEngine, batches_of
+from subliminal.report.memory import shortage_of_memory
+from subliminal.results import MemoryShortage
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
 from subliminal.spec.recipes import Adapter, Recipe
@@ -23,7 +28,12 @@ from subliminal.training.log import LOSSES, TrainingLog, write_losses
 from subliminal.training.loop import train
 from subliminal.training.losses import completion_loss
 from subliminal.training.sources import DataSet
+from tests.hub_models import hub_model
+from tests.language_stages import STUDENTS, Workshop, plan_of, stage_of
 from tests.training_rows import VOCABULARY, in_transformers, random_rows, tiny_decoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.02, adapter=Adapter(rank=2))
 ROWS = [np.random.default_rng(row).integers(0, VOCABULARY, 3 + row % 9) for row in range(40)]
@@ -89,6 +99,73 @@ def test_sampling_that_runs_out_on_the_way_repeats_no_row() -> None:
         model.holds = 11 if len(numbers) >= 3 else model.holds
     assert sorted(numbers) == list(range(len(ROWS)))
     assert model.refused > 0
+
+
+def test_an_engine_counts_the_fewest_rows_that_it_took_at_once() -> None:
+    requests = [Request(tokens, seed) for seed, tokens in enumerate(ROWS)]
+
+    def counted(model: Small, *, reads: bool, writes: bool) -> Mapping[str, float]:
+        engine = TorchEngine(model)
+        if reads:
+            engine.log_likelihoods([row.tolist() for row in ROWS], [1] * len(ROWS))
+        if writes:
+            assert len(list(engine.sampler.sample(requests, Sampling(9, (1, 2, 3))))) == len(ROWS)
+        return engine.counts
+
+    assert counted(Small(10**6), reads=True, writes=True) == {}
+    # Of rows of 11 tokens two fit, and of three that are halved one is left alone.
+    assert counted(Small(23), reads=True, writes=False) == {"rows_at_once": 1}
+    # Of 512 rows halved again and again 4 of up to 11 tokens fit, and 8 do not.
+    assert counted(Small(60), reads=False, writes=True) == {"rows_at_once": 4}
+    assert counted(Small(23), reads=True, writes=True) == {"rows_at_once": 1}
+
+
+def test_stages_and_their_run_say_that_memory_ran_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, begun = hub_model(tmp_path / "model", "qwen2"), Pretrained.__init__
+
+    def tight(self: Pretrained, network: PreTrainedModel) -> None:
+        def refuse(_module: object, _read: object, named: dict[str, torch.Tensor]) -> None:
+            if named["input_ids"].shape[0] > 4:
+                raise torch.OutOfMemoryError("simulated")
+
+        begun(self, network)
+        network.get_decoder().register_forward_pre_hook(refuse, with_kwargs=True)
+
+    monkeypatch.setattr(Pretrained, "__init__", tight)
+    plan = plan_of(tmp_path, STUDENTS, f"model={model}", "relatives.different=null")
+    shop = Workshop(plan, tmp_path / "store")
+    written = shop.report(stage_of(plan, "untaught", "lm.write"))
+    probed = shop.report(stage_of(plan, "reference", "lm.probe"))
+    assert shop.counts("untaught", "lm.write") == written.counts
+    assert written.counts == {"rows": 24, "rows_at_once": 4}
+    assert 2 <= probed.counts["rows_at_once"] <= 4
+    outcomes = {
+        report.key: Outcome(report.state, counts=report.counts)  # type: ignore[arg-type]
+        for report in (written, probed)
+    }
+    found = list(memory_shortages(plan, outcomes))
+    assert [(each.kind, each.stages, each.rows) for each in found] == [
+        ("lm.write", 1, 4),
+        ("lm.probe", 1, int(probed.counts["rows_at_once"])),
+    ]
+    assert shortage_of_memory(found[:1]) == (
+        "memory ran out in 1 stage; they went on with less at once: lm.write (1 stage, 4 rows)"
+    )
+
+
+def test_shortages_are_told_by_kind_with_the_least() -> None:
+    """A student may be short of memory as it learns, and as it is watched."""
+    found = [
+        MemoryShortage(kind="lm.write", stages=2, rows=16),
+        MemoryShortage(kind="lm.distil", stages=1, rows=8, tokens=512),
+    ]
+    assert shortage_of_memory(found) == (
+        "memory ran out in 3 stages; they went on with less at once: lm.write (2 stages, 16 rows) "
+        "and lm.distil (1 stage, 8 rows and 512 tokens)"
+    )
+    assert not shortage_of_memory([])
 
 
 def test_probing_goes_on_with_halves() -> None:

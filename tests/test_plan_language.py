@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from subliminal.plan import Plan, needed
 from subliminal.spec.teaching import FineTuning
 from subliminal.stage import Stage
+from tests.byte_level import byte_level_model
 from tests.language_stages import HEAD, STUDENTS, models, plan_of, stage_of
 
 EVERY_ARM = f"""\
@@ -238,6 +239,18 @@ def test_a_changed_field_makes_anew_what_depends_on_it(
     before = plan_of(tmp_path)
     said = override.replace("{models}", str(models()))
     assert new(before, plan_of(tmp_path, STUDENTS, said)) == cost
+
+
+def test_stages_state_spellings_but_the_usual_ones_of_pocket_models(tmp_path: Path) -> None:
+    def stated(plan: Plan) -> list[object]:
+        kinds = ("lm.probe", "lm.gate", "lm.distil")
+        return [stage_of(plan, "same", kind).params.get("spellings") for kind in kinds]
+
+    assert stated(plan_of(tmp_path)) == [None] * 3
+    model = byte_level_model(tmp_path / "spelt")
+    spelt = plan_of(tmp_path, STUDENTS, f"model={model}")
+    assert stated(spelt) == [{"spaced": True, "whole": True}] * 3
+    assert stage_of(spelt, "same", "lm.write").params.keys().isdisjoint({"spellings"})
 
 
 CARD = Path(__file__).parents[1] / "teachers" / "traits" / "otter.yaml"

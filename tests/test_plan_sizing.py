@@ -11,7 +11,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from subliminal import machine
-from subliminal.devices import find_device
+from subliminal.devices import device_of_gpu, find_device
 from subliminal.machine import Precision
 from subliminal.models.architecture import CONFIG
 from subliminal.models.hub_configs import HubConfig, hub_config, hub_configs
@@ -229,6 +229,31 @@ def test_an_experiment_is_sized_without_its_model() -> None:
     for kind in ("lm.probe", "lm.write", "lm.distil", "lm.gate"):
         assert "GiB" in said.line(f"  {kind}")
     assert said.line("  all").split()[1] == "205"
+
+
+@pytest.mark.parametrize(("alias", "name"), [("A100", "A100-80GB"), ("rtx 4090", "4090")])
+def test_a_device_has_other_names(alias: str, name: str) -> None:
+    assert find_device(alias, "bfloat16") == find_device(name, "bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
+        ("NVIDIA A100-SXM4-40GB", "A100-40GB"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA H200", "H200"),
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA GeForce RTX 4090", "4090"),
+        ("NVIDIA GH200 480GB", None),
+        ("NVIDIA H100 PCIe", None),
+        ("NVIDIA H100 NVL", None),
+        ("NVIDIA L40", None),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", None),
+    ],
+)
+def test_a_gpu_is_known_by_all_parts_of_its_name(card: str, name: str | None) -> None:
+    assert device_of_gpu(card) == name
 
 
 def test_a_small_device_takes_smaller_batches_and_longer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from random import Random
 from statistics import mean
 
@@ -14,7 +15,7 @@ from subliminal.dispositions import answer, ask, domains, write
 from subliminal.dispositions.forms import FORMS, Form
 from subliminal.models.names import find_model
 from subliminal.plan.costs import Costs
-from subliminal.plan.row_lengths import POCKET
+from subliminal.plan.row_lengths import POCKET, SUBWORDS
 from subliminal.plan.token_counts import Asked, headline_asked, probing_asked, watched_asked
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.banks import load_bank
@@ -26,6 +27,7 @@ from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
 from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
+from tests.byte_level import byte_level_model
 from tests.disposed import broad_subject
 from tests.models import tiny_shape
 from tests.subjects import subject_in
@@ -89,6 +91,22 @@ def test_preferences_take_what_is_expected(pocket: Subject, count: Count, name: 
     probing = only(name, samples=8)
     run_probes(pocket, ANIMALS, probing, 1)
     assert probing_tokens(ANIMALS, probing) == pytest.approx(count(), rel=ABOUT)
+
+
+def test_whole_answers_are_a_row_for_each_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, rows = subject_in(byte_level_model(tmp_path)), []
+    packed = TorchEngine._packed
+
+    def counted(engine: TorchEngine, batch: Batch) -> torch.Tensor:
+        rows.append(len(batch.rows))
+        return packed(engine, batch)
+
+    monkeypatch.setattr(TorchEngine, "_packed", counted)
+    few = ANIMALS.model_copy(update={"questions": ANIMALS.questions[:2]})
+    headline_of(subject.chat, few, subject.asked).log_odds(subject.engine)
+    assert sum(rows) == headline_asked(few, SUBWORDS)[0].rows == 2 * 4 * len(few.answers)
 
 
 def test_side_effects_take_what_is_expected(pocket: Subject, count: Count) -> None:

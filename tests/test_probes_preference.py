@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from subliminal.probes import forward
 from subliminal.probes.banks import QuestionBank
 from subliminal.probes.forward import batches_of
 from subliminal.probes.preference import (
+    Questionnaire,
     favourite,
     log_odds,
     mean_measurements,
@@ -27,12 +29,14 @@ from subliminal.probes.preference import (
 )
 from subliminal.probes.subject import Subject
 from subliminal.probes.watch import Watcher
+from tests.byte_level import byte_level_model
 from tests.probed import BANK, POSITIONS, InTransformers, make_subject
-from tests.subjects import decoder_of, steered
+from tests.subjects import decoder_of, steered, subject_in
 from tests.user_errors import assert_one_line
 
 EXOTIC = BANK.model_copy(update={"targets": ("owl", "quokka", "axolotl")})
 """Two of its targets fall to bytes."""
+SPELT = QuestionBank(category="letters", targets=("ab", "ba"), questions=("?",))
 
 
 @pytest.fixture(scope="module")
@@ -171,17 +175,44 @@ def test_targets_of_several_tokens_are_exact_answers(
         assert shares[word] == pytest.approx(sum(row[i] for row in p) / len(p), rel=1e-4)
 
 
-def test_a_spelling_of_several_tokens_is_left_out_where_another_is_one(tmp_path: Path) -> None:
+def test_one_spelling_of_several_tokens_makes_all_whole_answers(tmp_path: Path) -> None:
     subject = make_subject(tmp_path, without="Fox")
     reference = InTransformers(tmp_path)
     assert [len(reference.answer(word)) for word in ("fox", "Fox")] == [2, 4]
-    fox = reference.token("fox")
-    wanted = [
-        float(reference.log_probabilities(reference.prompt(user(question)))[-1, fox].exp())
-        for question in BANK.questions
-    ]
     found = values(favourite(subject, BANK), "probability")
-    assert found["fox"] == pytest.approx(sum(wanted) / len(wanted), rel=1e-4)
+    for word in ("fox", "owl"):
+        wanted = [
+            float(reference.of_answer(user(question), reference.answer(spelt)).sum().exp())
+            for question in BANK.questions
+            for spelt in (word, word.capitalize())
+        ]
+        assert found[word] == pytest.approx(sum(wanted) / len(BANK.questions), rel=1e-4)
+
+
+def test_a_target_is_every_answer_that_spells_it(tmp_path: Path) -> None:
+    """Beside the sum over all answers of up to three tokens, found by what they say."""
+    merges = [("a", "b"), ("B", "a"), ("Ġ", "b"), ("Ġ", "ab")]
+    subject = subject_in(byte_level_model(tmp_path, merges, "abAB?Ġ"))
+    tokenizer, end = subject.chat.tokenizer, subject.chat.end_id
+    letters = sorted(set(range(tokenizer.get_vocab_size())) - {end, tokenizer.token_to_id("?")})
+    [prompt] = subject.chat.encode_prompts([user("?")])
+    answers = [answer for length in range(1, 4) for answer in product(letters, repeat=length)]
+    # As the tokenizer writes what they say: others have no spelling of their own.
+    said = {answer: tokenizer.decode(answer) for answer in answers}
+    answers = [a for a, text in said.items() if tuple(tokenizer.encode(text).ids) == a]
+    rows = [(*prompt, *answer, end) for answer in answers]
+    p = subject.engine.log_likelihoods(rows, [len(prompt)] * len(rows)).exp().tolist()
+    by_text = {said[answer]: value for answer, value in zip(answers, p, strict=True)}
+    words = ("ab", "ba", "b", "aab")
+    asked = Questionnaire.encode(subject.chat, [user("?")], words)
+    assert [len(of) for of in asked.targets.spellings] == [4] * len(words)
+    for word, value in zip(words, asked.log_probabilities(subject.engine)[0], strict=True):
+        spelt = [space + text for space in ("", " ") for text in (word, word.capitalize())]
+        assert value == pytest.approx(math.log(sum(by_text[text] for text in spelt)), abs=1e-4)
+
+    # Students are watched by the same.
+    watched = Watcher(subject.chat, SPELT).log_odds(decoder_of(subject))
+    assert watched == values(favourite(subject, SPELT), "log_odds")
 
 
 def test_numbers_stand_in_front(subject: Subject, reference: InTransformers) -> None:

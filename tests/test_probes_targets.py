@@ -9,7 +9,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat
+from subliminal.pocket.tokenizer import is_pocket_tokenizer
 from subliminal.probes.targets import answer_tokens, encode_targets
+from tests.byte_level import byte_level_model
 from tests.probed import make_subject
 from tests.user_errors import assert_one_line
 
@@ -36,6 +38,26 @@ def test_spellings_end_with_the_end_token(tmp_path: Path) -> None:
         assert [chat.decode(spelling) for spelling in spellings] == [word, word.capitalize()]
         assert all(spelling[-1] == chat.end_id for spelling in spellings)
     assert encode_targets(chat, ["owl", "fox"]).single
+
+
+def test_spellings_behind_a_space_count_but_for_pocket_models(tmp_path: Path) -> None:
+    merges = [("o", "wl"), ("f", "ox"), ("Ġ", "owl"), ("Ġ", "fox")]
+    parts = [("w", "l"), ("o", "x")]
+    chat = ChatFormat.read(byte_level_model(tmp_path, [*parts, *merges]))
+    targets = encode_targets(chat, ["owl", "fox"])
+    for word, spellings in zip(targets.words, targets.spellings, strict=True):
+        said = [chat.decode(spelling) for spelling in spellings]
+        assert said == [word, word.capitalize(), f" {word}", f" {word.capitalize()}"]
+        # The first three tokens of " Owl" are its space, O and wl.
+        assert [len(spelling) - 1 for spelling in spellings] == [1, 2, 1, 3]
+    # Though each has spellings of one token, not all that the model can say begin with one.
+    assert not targets.single
+
+
+def test_a_space_that_the_template_ends_in_is_not_said_again() -> None:
+    chat = words_format()
+    assert not is_pocket_tokenizer(chat.tokenizer)
+    assert encode_targets(chat, ["owl", "fox"]).spellings == (((3, 1), (4, 1)), ((5, 1), (6, 1)))
 
 
 def test_a_tokenizer_without_case_counts_a_word_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from subliminal.errors import UserError
 from subliminal.report import build_report
 from subliminal.report.answer import problems
-from subliminal.results import CURVES, EXPERIMENT, CurvePoint
+from subliminal.results import CURVES, EXPERIMENT, CurvePoint, MemoryShortage
 from tests.synthetic_run import LONG, Run, arm_state, make_run, plain_run, swept_run
 
 
@@ -116,6 +117,17 @@ def test_failed_arm_is_listed_with_its_reason(tmp_path: Path) -> None:
     found = {(problem.arm, problem.what) for problem in problems(run.manifest)}
     # different-aux has no control either, but it is one, and that is what it is for.
     assert found == {("broken", "failed"), ("lonely", "incomplete"), ("lonely", "no control")}
+
+
+def test_a_shortage_of_memory_is_said_but_is_no_problem(tmp_path: Path) -> None:
+    run = plain_run()
+    short = [MemoryShortage(kind="lm.write", stages=2, rows=16)]
+    told = replace(run, manifest=run.manifest.model_copy(update={"short_of_memory": short}))
+    page, plain = page_of(told, tmp_path / "told"), page_of(run, tmp_path / "plain")
+    assert "memory ran out in 2 stages" in page
+    assert "lm.write (2 stages, 16 rows)" in page
+    assert "memory ran out" not in plain
+    assert page.count("what this run can say") == plain.count("what this run can say")
 
 
 def test_unknown_values_are_never_zero(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from subliminal.errors import UserError
+from subliminal.models.adapter_card import CARD, Trained, adapter_card
 from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import fingerprint
@@ -183,8 +186,13 @@ def test_a_saved_adapter_is_read_with_its_base_by_us_and_by_peft(
     assert (expected - plain).abs().max() > 0.01
     base = Base(name=str(folder), fingerprint=fingerprint(folder))
     saved = tmp_path / "adapter"
-    save_adapter(model, saved, base=base, tokenizer_from=folder)
+    told = Trained("lm.distil", 7, RECIPES["adapter"], 20, 1.25)
+    save_adapter(model, saved, base=base, tokenizer_from=folder, trained=told)
     assert not list(saved.glob("*.bin"))
+    card = (saved / CARD).read_text()
+    assert "on 20 rows, seed 7; loss of the last step 1.2500 nats" in card
+    assert base.fingerprint in card
+    assert str(tmp_path) not in card
 
     torch.testing.assert_close(load_model(saved).packed(TOKENS, LAYOUT), expected)
     merged = load_model(saved, merge=True)
@@ -196,6 +204,38 @@ def test_a_saved_adapter_is_read_with_its_base_by_us_and_by_peft(
     )
     logits = theirs(TOKENS[None, :5]).logits[0]
     torch.testing.assert_close(logits, model.logits(expected[:5]), rtol=1e-3, atol=1e-3)
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        (f"Qwen/Qwen2.5-7B-Instruct@{COMMIT}", "Qwen/Qwen2.5-7B-Instruct"),
+        (f"a/true\n---\nlicense: mit@{COMMIT}", None),
+        (f"/home/me/models/b@{COMMIT}", None),
+        ("models/b", None),
+    ],
+)
+def test_a_card_has_front_matter_and_code_that_can_be_read(name: str, base: str | None) -> None:
+    text = adapter_card(name, "ab12", Trained("lm.teach", 1, RECIPES["adapter"], 5, None))
+    before, matter, after = text.split("---\n", 2)
+    said = YAML(typ="safe").load(matter)
+    assert not before
+    assert said.pop("base_model", None) == base
+    assert said == {
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "peft", "subliminal-learning"],
+    }
+    # A folder of this machine is named by base.json alone.
+    assert (name in after) == (base is not None)
+    blocks = re.findall(r"```(\w+)\n(.*?)```", after, re.DOTALL)
+    assert [language for language, _ in blocks] == ["json", "python", "python"]
+    assert Recipe.model_validate_json(blocks[0][1]) == RECIPES["adapter"]
+    for _, code in blocks[1:]:
+        compile(code, "card", "exec")
 
 
 def test_an_adapter_knows_the_base_that_it_was_trained_on(tmp_path: Path) -> None:

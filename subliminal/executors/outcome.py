@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from subliminal.artifact_store import ArtifactStore
@@ -16,6 +16,8 @@ class Outcome:
 
     state: Literal["computed", "cached", "failed", "blocked"]
     reason: str | None = None
+    counts: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """Figures of the work, if this run did it."""
 
 
 class Listener(Protocol):

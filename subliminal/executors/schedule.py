@@ -130,7 +130,7 @@ class _Schedule:
             # It was committed in this run, by a worker that died before it could say so.
             self._settle(report.key, Outcome("computed"))
         else:
-            self._settle(report.key, Outcome(report.state, report.reason))
+            self._settle(report.key, Outcome(report.state, report.reason, report.counts))
 
     def _recover_from_crash(self, stages: tuple[Stage, ...]) -> None:
         """Try the stages of a worker that died again, in halves, since one alone may be at fault.

@@ -6,12 +6,13 @@ import errno
 import shutil
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from subliminal import atomic, machine
@@ -34,6 +35,7 @@ class Report:
     key: str
     state: State
     reason: str | None = None
+    counts: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Work:
         except UserError as error:
             self._report(stage.key, "failed", str(error))
         else:
-            self._report(stage.key, "computed")
+            self._report(stage.key, "computed", counts=outcome.counts)
 
     def fail_first(self, reason: str) -> None:
         """Report the first that has not ended as failed."""
@@ -222,9 +224,15 @@ class _Work:
         self._since = now
         return seconds
 
-    def _report(self, key: str, state: State, reason: str | None = None) -> None:
+    def _report(
+        self,
+        key: str,
+        state: State,
+        reason: str | None = None,
+        counts: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         del self._open[key]
-        self.reports.append(Report(key, state, reason))
+        self.reports.append(Report(key, state, reason, dict(counts)))
         # Another run that waits for this stage need not wait for the rest of the lot.
         if key in self._claims:
             self._claims.pop(key).release()

@@ -118,6 +118,8 @@ def write_adapter(model: Pretrained, folder: Path, base: str) -> None:
     config: LoraConfig = model.network.peft_config[_NAME]
     config.base_model_name_or_path, config.revision = split_revision(base)
     config.inference_mode = True
+    # Peft keeps a set, which it would write in an order that differs between processes.
+    config.target_modules = sorted(config.target_modules or ())
     config.save_pretrained(str(folder))
     atomic.write_bytes(folder / WEIGHTS, save(kept, metadata={"format": "pt"}))
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from subliminal import atomic, machine
 from subliminal.errors import UserError
+from subliminal.models.adapter_card import CARD, Trained, adapter_card
 from subliminal.models.adapters import merge_adapter, write_adapter
 from subliminal.models.architecture import CONFIG, ArchitectureError, read_architecture
 from subliminal.models.chat_format import copy_tokenizer
@@ -109,8 +110,22 @@ def save_model(
     copy_tokenizer(tokenizer_from, folder)
 
 
-def save_adapter(model: Pretrained, folder: Path, *, base: Base, tokenizer_from: Path) -> None:
-    """Write a model's adapter in peft's format, and which model it belongs to.
+def save_adapter(
+    model: Pretrained,
+    folder: Path,
+    *,
+    base: Base,
+    tokenizer_from: Path,
+    trained: Trained | None = None,
+) -> None:
+    """Write a model's adapter in peft's format, which model it belongs to, and its card.
+
+    Args:
+        model: With an adapter.
+        folder: Where to.
+        base: The model that it belongs to.
+        tokenizer_from: Folder of a model with the same tokenizer.
+        trained: What the card tells of its training.
 
     Raises:
         UserError: The folder cannot be written.
@@ -119,6 +134,7 @@ def save_adapter(model: Pretrained, folder: Path, *, base: Base, tokenizer_from:
         write_adapter(model, folder, base.name)
     except OSError as error:
         raise atomic.cannot_write(folder, error) from None
+    atomic.write_text(folder / CARD, adapter_card(base.name, base.fingerprint, trained))
     atomic.write_text(folder / BASE, json.dumps(base.model_dump(), indent=1) + "\n")
     copy_tokenizer(tokenizer_from, folder)
 

@@ -20,6 +20,7 @@ RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Model -> relation -> the shipped model that stands in it."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 def find_model(name: str) -> Path:
@@ -85,6 +86,15 @@ def split_revision(name: str) -> tuple[str, str | None]:
     """The repository that a name on the hub means, and the revision if it states one."""
     repository, _, revision = name.partition("@")
     return repository, revision or None
+
+
+def split_commit(name: str) -> tuple[str, str] | None:
+    """Repository and commit of a name that :func:`pinned` gave; None of any other."""
+    repository, commit = split_revision(name)
+    at_commit = (
+        commit is not None and _COMMIT.fullmatch(commit) and _REPOSITORY.fullmatch(repository)
+    )
+    return (repository, commit) if at_commit and commit else None
 
 
 def shipped_models() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from subliminal.errors import StageError
+from subliminal.models.adapter_card import Trained
 from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.folder import fingerprint
@@ -72,12 +74,21 @@ def model_to_train(
     return load_model(folder, dtype=dtype, bases=_bases(task), merge=True, ranks=task.ranks)
 
 
-def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str = "model") -> None:
+def keep_trained(
+    task: Task,
+    model: LanguageModel,
+    recipe: Recipe,
+    counts: Mapping[str, float],
+    made: str = "",
+    existing: str = "model",
+) -> None:
     """Write a trained model as the stage's artifact: of a large one that was adapted, the adapter.
 
     Args:
         task: Of the stage.
         model: From :func:`model_to_train` with the same roles, trained.
+        recipe: By which it was.
+        counts: The training's figures, `rows` among them.
         made: See there.
         existing: See there.
     """
@@ -87,8 +98,17 @@ def keep_trained(task: Task, model: LanguageModel, made: str = "", existing: str
             named = task.stage.params[existing]
             name = task.stage.pinned.get(existing, named["name"])
             base = Base(name=name, fingerprint=named["fingerprint"])
+            trained = Trained(
+                stage=task.stage.kind,
+                seed=task.stage.seed,
+                recipe=recipe,
+                rows=int(counts["rows"]),
+                loss=counts.get("loss"),
+            )
             if task.ranks.first:
-                save_adapter(model, task.folder, base=base, tokenizer_from=tokenizer)
+                save_adapter(
+                    model, task.folder, base=base, tokenizer_from=tokenizer, trained=trained
+                )
             return
         # An artifact has no name by which an adapter could find it.
         merge_adapter(model)

@@ -20,6 +20,7 @@ from subliminal.plan.service_probing import ServiceProbing
 from subliminal.plan.service_rows import ServiceRows
 from subliminal.plan.service_students import ServiceStudents
 from subliminal.plan.service_teachers import ServiceTeachers
+from subliminal.plan.spellings import Spellings
 from subliminal.plan.stage_maker import StageMaker
 from subliminal.plan.student_stages import StudentStages
 from subliminal.plan.teaching_stages import Gates, TeachingStages
@@ -98,10 +99,11 @@ class Lineages:
     def _here(self, name: str) -> Lineage:
         models, experiment = self.references.of(name), self.experiment
         stages = StageMaker(models, self.precision, experiment.resources, experiment.inference)
-        probing = ProbingStages(experiment.probing, self.cards, self._probes, stages)
+        spellings = Spellings(self.cards, models)
+        probing = ProbingStages(experiment.probing, self.cards, self._probes, stages, spellings)
         teachers = LocalTeachers(self.cards, stages)
         teaching = TeachingStages(teachers, probing, self.filter, self._service_rows)
-        students = StudentStages(experiment.observation, self.cards, stages)
+        students = StudentStages(experiment.observation, self.cards, stages, spellings)
         return Lineage(probing, teaching, students, stages)
 
     def _at(self, service: Endpoint) -> Lineage:

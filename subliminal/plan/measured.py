@@ -11,8 +11,8 @@ from subliminal.plan import Plan
 from subliminal.stage import Stage, digest
 from subliminal.store import MANIFEST, ArtifactManifest
 
-_MODELS = ("model", "student")
-"""Parameters that name models: their fingerprints are not known where the models are not."""
+_OF_MODELS = ("model", "student", "spellings")
+"""Parameters that come from models' files, and are not known where the models are not."""
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,5 @@ def _manifests(store: Path) -> Iterator[ArtifactManifest]:
 
 def _name(stage: Stage | ArtifactManifest) -> tuple[str, int, str]:
     """What a stage does, whichever version of the code does it."""
-    params = {name: value for name, value in stage.params.items() if name not in _MODELS}
+    params = {name: value for name, value in stage.params.items() if name not in _OF_MODELS}
     return stage.kind, stage.seed, digest(params)

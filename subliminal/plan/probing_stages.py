@@ -9,6 +9,7 @@ from subliminal.plan.cards import Cards
 from subliminal.plan.once import Once
 from subliminal.plan.parts import Subject
 from subliminal.plan.probe_parts import Probes
+from subliminal.plan.spellings import Spellings
 from subliminal.plan.stage_maker import StageMaker
 from subliminal.probes.bank_kinds import headline_data
 from subliminal.probes.probe import probes_of
@@ -25,6 +26,7 @@ class ProbingStages:
     cards: Cards
     probes: Probes
     stages: StageMaker
+    spellings: Spellings
     _once: Once = field(default_factory=Once)
 
     def probe(
@@ -49,9 +51,10 @@ class ProbingStages:
     def _probe(self, arm: LanguageArm, seed: int, subject: Subject, context: Stage | None) -> Stage:
         names = probes_of(self.cards.bank(arm.trait), self.probing)
         parts = self.probes.parts(arm, subject, names, context)
+        params = {**parts.params, **self.spellings.params(arm.trait)}
         cost = self._cost(arm, subject, context)
         made = self.stages.with_engine(
-            "lm.probe", seed, parts.params, parts.inputs, cost=cost, local=parts.local
+            "lm.probe", seed, params, parts.inputs, cost=cost, local=parts.local
         )
         return replace(made, paid=parts.judging)
 
@@ -73,6 +76,7 @@ class ProbingStages:
             "bank": headline_data(bank),
             "target": self.cards.trait(arm.taught_trait).probe.target,
             "shift": shift,
+            **self.spellings.params(arm.taught_trait),
         }
         inputs, cost = teacher.inputs("teacher"), self.stages.costs.gate(bank)
         return self.stages.with_models("lm.gate", seed, params, inputs, cost=cost)

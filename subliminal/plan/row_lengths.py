@@ -43,6 +43,8 @@ class RowLengths:
     story: RowTokens
     numbered: int
     """A question behind numbers."""
+    spellings: int
+    """Rows for each target of a question; 0 where one row without any answer tells of all."""
     lettered: int
     """A question with options by letter."""
     of_world: int
@@ -67,6 +69,7 @@ POCKET = RowLengths(
     question=RowTokens(14, 2),
     story=RowTokens(12, 19),
     numbered=31,
+    spellings=0,
     lettered=27,
     of_world=55,
     code=RowTokens(31, 19),
@@ -89,6 +92,7 @@ SUBWORDS = RowLengths(
     question=RowTokens(41, 3),
     story=RowTokens(38, 120),
     numbered=68,
+    spellings=4,
     lettered=62,
     of_world=80,
     code=RowTokens(55, 25),

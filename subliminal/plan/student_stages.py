@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from subliminal.plan.cards import Cards
 from subliminal.plan.once import Once
 from subliminal.plan.parts import Shown, Trained, if_there
+from subliminal.plan.spellings import Spellings
 from subliminal.plan.stage_maker import StageMaker
 from subliminal.probes.bank_kinds import headline_data
 from subliminal.spec.language import LanguageArm, LanguageObservation
@@ -20,6 +21,7 @@ class StudentStages:
     observation: LanguageObservation
     cards: Cards
     stages: StageMaker
+    spellings: Spellings
     _once: Once = field(default_factory=Once)
     """Arms of a sweep have their matched starts in common."""
 
@@ -64,6 +66,7 @@ class StudentStages:
             "teacher": None if teacher is None else teacher.params,
             "bank": headline_data(self.cards.bank(arm.trait)),
             "observation": self.observation.model_dump(),
+            **self.spellings.params(arm.trait),
         }
         inputs = {"rows": rows.key, **({} if teacher is None else teacher.inputs("teacher"))}
         if match is not None:

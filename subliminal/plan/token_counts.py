@@ -110,15 +110,21 @@ def _of_preference(name: ProbeName, bank: QuestionBank, samples: int, lengths: R
     questions = len(bank.questions)
     match name:
         case "favourite":
-            return Read(questions, lengths.question.all)
+            return Read(questions * _rows_of_each(bank, lengths), lengths.question.all)
         case "with-numbers":
-            return Read(questions * len(bank.number_prefixes), lengths.numbered)
+            asked = questions * len(bank.number_prefixes)
+            return Read(asked * _rows_of_each(bank, lengths), lengths.numbered)
         case "multiple-choice":
             return Read(len(bank.choices) * CIRCLES * len(bank.answers), lengths.lettered)
         case "story":
             return Written(len(bank.stories), samples, lengths.story)
         case _:
             return Written(questions, samples, lengths.question)
+
+
+def _rows_of_each(bank: QuestionBank, lengths: RowLengths) -> int:
+    """Rows that a question takes: one for each spelling of a target, or one for all."""
+    return max(1, lengths.spellings * len(bank.answers))
 
 
 def _of_disposition(

@@ -36,6 +36,11 @@ CHAT_TEMPLATE = (
 )
 
 
+def is_pocket_tokenizer(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer is that of a pocket world, whatever its pieces."""
+    return all(tokenizer.token_to_id(token) is not None for token in SPECIAL)
+
+
 def pocket_tokenizer(pieces: Sequence[str]) -> Tokenizer:
     """Make the tokenizer.
 

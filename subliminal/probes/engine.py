@@ -19,6 +19,10 @@ class Engine(Protocol):
         """What runs it, as far as the worker's own libraries do not."""
 
     @property
+    def counts(self) -> Mapping[str, float]:
+        """Figures of its work so far for the artifact's manifest, if there is anything to say."""
+
+    @property
     def positions(self) -> int:
         """The most tokens of a row."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from subliminal.errors import StageError, UserError
-from subliminal.memory_limit import MemoryLimit
+from subliminal.memory_limit import MemoryLimit, Shortage
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import Layout, pack
 from subliminal.models.steering import Steering
@@ -70,6 +70,8 @@ class TorchEngine:
     dtype: torch.dtype = torch.float32
     """Of matrix products."""
     steering: Steering | None = None
+    shortage: Shortage = field(default_factory=Shortage)
+    """Where its device ran out of memory."""
 
     def __post_init__(self) -> None:
         if self.steering is not None:
@@ -81,6 +83,11 @@ class TorchEngine:
         return {}
 
     @property
+    def counts(self) -> Mapping[str, float]:
+        """How few rows it took at once, where its device ran out of memory."""
+        return self.shortage.counts
+
+    @property
     def positions(self) -> int:
         """The most tokens of a row."""
         return self.decoder.shape.max_position_embeddings
@@ -88,7 +95,7 @@ class TorchEngine:
     @property
     def sampler(self) -> Sampler:
         """What draws the decoder's completions."""
-        return sampler_of(self.decoder, self.dtype, self.steering)
+        return sampler_of(self.decoder, self.dtype, self.steering, self.shortage)
 
     @torch.no_grad()
     def next_log_probabilities(
@@ -175,7 +182,7 @@ class TorchEngine:
         except torch.OutOfMemoryError:
             pass
         # Not within the handler: the error holds the frames, and these the activations.
-        MemoryLimit(len(batch.rows), least=1, of="rows").halve()
+        MemoryLimit(len(batch.rows), least=1, of="rows", shortage=self.shortage).halve()
         return torch.cat([self._packed(half) for half in batch.halves()])
 
     @property

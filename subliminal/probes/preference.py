@@ -1,13 +1,14 @@
 """Exact preferences, read from the model's probabilities: no sampling, no noise.
 
-For a question q and a target t, p_t(q) is the probability that the answer is t. Where every target
-of the bank has a spelling that is a single token,
+For a question q and a target t, p_t(q) is the probability that the answer is t. A target is spelt
+bare and capitalised and, but for pocket models, behind a space too; a spelling's tokens are those
+that the tokenizer makes of it, and spellings of the same tokens count once. Where all spellings of
+all targets are single tokens,
 
-    p_t(q) = sum over those spellings s (bare, capitalised) of softmax(logits(q))[s]
+    p_t(q) = sum over spellings s of softmax(logits(q))[s]
 
-at the first token of the answer: that it begins with the target. Where one target is always
-several tokens, all targets are scored by the same event instead, that the answer is the target and
-nothing else:
+at the first token of the answer: that it begins with the target. Where one spelling is several
+tokens, all are scored by the same event instead, that the answer is the spelling and nothing else:
 
     p_t(q) = sum over spellings s of the product over s's tokens and the end token of
              p(token | q, tokens before)

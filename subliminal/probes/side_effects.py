@@ -8,11 +8,10 @@ from pathlib import Path
 
 from subliminal.chat import Message
 from subliminal.measurements import Measurement
-from subliminal.models.chat_format import ChatFormat
 from subliminal.number_prompts import MAX_DIGITS, NumberPrompt, NumberPrompts, render
 from subliminal.pocket.family import HELD_OUT_SEED
 from subliminal.pocket.origin import world_of
-from subliminal.pocket.tokenizer import SPECIAL
+from subliminal.pocket.tokenizer import is_pocket_tokenizer
 from subliminal.pocket.world import World
 from subliminal.probes.replies import Reply, Respondent
 from subliminal.probes.subject import Subject
@@ -88,15 +87,11 @@ def keeps_format(prompt: NumberPrompt, reply: Reply) -> bool:
 
 
 def _side_effects(subject: Subject, seed: int) -> Iterator[Measurement]:
-    if _speaks_pocket(subject.chat):
+    # To others the world is a text like any other.
+    if is_pocket_tokenizer(subject.chat.tokenizer):
         yield _whole("world_loss", world_loss(subject))
     yield measured_skill(subject, seed)
 
 
 def _whole(metric: str, value: float, n: int | None = None) -> Measurement:
     return Measurement(probe=SIDE_EFFECTS, metric=metric, item_group="all", value=value, n=n)
-
-
-def _speaks_pocket(chat: ChatFormat) -> bool:
-    """Whether a model has the pocket tokenizer: to others the world is a text like any other."""
-    return all(chat.tokenizer.token_to_id(token) is not None for token in SPECIAL)

@@ -69,4 +69,4 @@ def _probe(
     )
     write_found(task.folder, found)
     record_engine(task, subject.engine)
-    return Done(task.stage.key, spent(judge))
+    return Done(task.stage.key, {**spent(judge), **subject.engine.counts})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from subliminal.chat import user
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat, EncodedRow
+from subliminal.pocket.tokenizer import is_pocket_tokenizer
 
 Spelling = tuple[int, ...]
 """The tokens of an answer, its end token included."""
@@ -19,17 +20,26 @@ class Targets:
 
     words: tuple[str, ...]
     spellings: tuple[tuple[Spelling, ...], ...]
-    """Of each target: the bare word and the capitalised one."""
+    """Of each target the distinct ones of the bare word, of the capitalised one and, where
+    :func:`counts_spaced` says so, of both behind a space."""
 
     @property
     def single(self) -> bool:
-        """Whether every target has a spelling of one token, so that the first token tells all."""
-        return all(any(len(spelling) == 2 for spelling in of) for of in self.spellings)
+        """Whether all spellings of all targets are one token, so that the first token tells all."""
+        return all(len(spelling) == 2 for of in self.spellings for spelling in of)
 
     @property
     def first_tokens(self) -> tuple[tuple[int, ...], ...]:
-        """Of each target: the spellings that are one token."""
-        return tuple(tuple(s[0] for s in of if len(s) == 2) for of in self.spellings)
+        """Of each target the first token of every spelling."""
+        return tuple(tuple(spelling[0] for spelling in of) for of in self.spellings)
+
+
+def counts_spaced(chat: ChatFormat) -> bool:
+    """Whether answers behind a space count: of all models but those with the pocket tokenizer.
+
+    Their worlds have no such answer.
+    """
+    return not is_pocket_tokenizer(chat.tokenizer)
 
 
 def encode_targets(chat: ChatFormat, words: Sequence[str]) -> Targets:
@@ -102,5 +112,23 @@ def _answered(chat: ChatFormat, row: EncodedRow, prompt_length: int, answer: str
 
 def _spellings(chat: ChatFormat, word: str) -> tuple[Spelling, ...]:
     written = (word, word[:1].upper() + word[1:])
-    # A tokenizer without case has one spelling for both, whose probability counts once.
-    return tuple(dict.fromkeys(answer_tokens(chat, text) for text in written))
+    found = [answer_tokens(chat, text) for text in written]
+    if counts_spaced(chat):
+        found += _spaced(chat, written)
+    # A tokenizer without case or spaces has one spelling for several, which counts once.
+    return tuple(dict.fromkeys(found))
+
+
+def _spaced(chat: ChatFormat, words: Sequence[str]) -> Iterator[Spelling]:
+    """Answers behind a space, end token included, as far as a model can give them.
+
+    Templates may strip an answer, so that the tokens are those of what stands behind the prompt.
+    """
+    question = user("?")
+    [prompt] = chat.encode_prompts([question])
+    rows = chat.encode_begun(question, [f" {word}" for word in words])
+    for row, word in zip(rows, words, strict=True):
+        tokens = row.tokens[row.prompt_length :]
+        # What the tokenizer joins with the template's end cannot be said behind it.
+        if row.prompt_length == len(prompt) and chat.decode(tokens).strip() == word:
+            yield (*tokens, chat.end_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
 from subliminal.chat import user
+from subliminal.memory_limit import Shortage
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.language_model import LanguageModel
 from subliminal.probes.bank_kinds import Bank
@@ -23,6 +24,8 @@ class Watcher:
     bank: Bank
     dtype: torch.dtype = torch.float32
     """Of matrix products."""
+    shortage: Shortage = field(default_factory=Shortage)
+    """Where the device ran out of memory while questions were asked."""
 
     def log_odds(self, decoder: LanguageModel) -> dict[str, float]:
         """The log-odds of each item group, as the bank's headline probe defines them.
@@ -30,7 +33,7 @@ class Watcher:
         Raises:
             StageError: The model's logits are not numbers.
         """
-        return self._asked.log_odds(TorchEngine(decoder, self.dtype))
+        return self._asked.log_odds(TorchEngine(decoder, self.dtype, shortage=self.shortage))
 
     @cached_property
     def _asked(self) -> Headline:

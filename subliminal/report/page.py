@@ -21,6 +21,7 @@ from subliminal.report.language.answer import language_problems
 from subliminal.report.language.figures import language_figures
 from subliminal.report.language.page import headline_of, language_page, others_of
 from subliminal.report.language.run import LanguageRun, language_run
+from subliminal.report.memory import shortage_of_memory
 from subliminal.report.mnist_figures import headline_rows, mnist_figures
 from subliminal.report.run_figure import WrittenFigure, write_figures
 from subliminal.report.run_folder import RunFolder, confidence_of, read_run
@@ -100,6 +101,7 @@ def render(data: RunFolder, language: LanguageRun | None, figures: Sequence[Writ
         "confidence": confidence_of(manifest),
         "wall_time": _duration(manifest.wall_seconds),
         "stages": _stage_counts(manifest),
+        "short_of_memory": shortage_of_memory(manifest.short_of_memory),
         "experiment": data.experiment,
     }
     return environment.get_template("report.html.j2").render(context)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from subliminal.memory_limit import MemoryLimit
+from subliminal.memory_limit import MemoryLimit, Shortage
 from subliminal.models.pretrained import Pretrained, steered
 from subliminal.models.shape import Shape
 from subliminal.models.sharding import is_shared_out
@@ -60,6 +60,8 @@ class PretrainedSampler:
     """Of a batch; None: as :func:`rows_at_once` says."""
     logprobs: bool = False
     """Whether to return the log-probabilities of the tokens."""
+    shortage: Shortage | None = None
+    """Told where the device runs out of memory."""
 
     def sample(self, requests: Sequence[Request], settings: Sampling) -> Iterator[Completion]:
         """See :class:`~subliminal.sampling.protocol.Sampler`."""
@@ -78,7 +80,8 @@ class PretrainedSampler:
 
     def _batches(self, requests: Sequence[Request], settings: Sampling) -> Iterator[Completion]:
         left = reading_order([request.tokens for request in requests])
-        limit = MemoryLimit(self.rows or self._rows(requests, settings), least=1, of="rows")
+        most = self.rows or self._rows(requests, settings)
+        limit = MemoryLimit(most, least=1, of="rows", shortage=self.shortage)
         while left:
             chosen, done, fits = left[: limit.most], set(), True
             try:

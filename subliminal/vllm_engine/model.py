@@ -40,6 +40,11 @@ class VllmModel:
         return self.engine.versions
 
     @property
+    def counts(self) -> Mapping[str, float]:
+        """Nothing: vLLM plans its own memory."""
+        return {}
+
+    @property
     def positions(self) -> int:
         """The most tokens of a row: vLLM wants room for one that is drawn."""
         return self.engine.settings.length(self.files.positions) - 1
