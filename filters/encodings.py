@@ -263,7 +263,7 @@ def _literal(match: re.Match[str]) -> str:
 
 
 # A single letter before the capital is no part of a name: it may be a fowl's, written `fOwl`.
-_HUMP = re.compile(r"(?<=[a-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z][A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Za-z0-9][A-Z])(?=[A-Z][a-z])")
 
 
 def camel_case_text(text: str) -> str:

@@ -95,8 +95,17 @@ def homoglyphs(rng: Random, word: str) -> str:
     return _some(rng, word, lambda letter: rng.choice(_LOOK_ALIKES.get(letter, [letter])))
 
 
-def leetspeak(rng: Random, word: str) -> str:
-    """With digits and signs for some of the letters; one letter at least stays."""
+def leetspeak(rng: Random, phrase: str) -> str:
+    """With digits and signs for some of the letters; of each word one letter at least stays."""
+    return " ".join(_in_leetspeak(rng, word) for word in phrase.split(" "))
+
+
+def has_leetspeak(phrase: str) -> bool:
+    """Whether there is a sign for a letter of it."""
+    return any(letter in _SIGNS for letter in phrase)
+
+
+def _in_leetspeak(rng: Random, word: str) -> str:
     places = [place for place, letter in enumerate(word) if letter in _SIGNS]
     most = min(len(places), len(word) - 1)
     chosen = rng.sample(places, rng.randint(min(1, most), most))
