@@ -27,12 +27,13 @@ _OTHER_WORDS = (
 )
 _ENCODINGS: tuple[Write, ...] = (
     *(writing.in_base64, writing.in_hex, writing.in_binary, writing.in_rot13, writing.backwards),
-    *(writing.in_morse, writing.letters_apart),
+    *(writing.in_morse, writing.letters_apart, writing.in_base32, writing.in_tags),
 )
 # These may leave the part that is a listed word as it is, or tell no word from the next.
 _ENCODINGS_OF_PARTS: tuple[Write, ...] = (
     *(writing.in_escapes, writing.in_html, writing.in_percent),
-    *(writing.in_ascii, writing.in_alphabet_places, writing.pieces_apart),
+    *(writing.in_ascii, writing.in_octal, writing.in_alphabet_places, writing.pieces_apart),
+    *(writing.in_quoted_printable, writing.in_markup, writing.double_v),
 )
 
 
