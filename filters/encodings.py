@@ -69,7 +69,8 @@ _CHARACTERS_OF_BASE32 = 8
 
 def base32_text(text: str) -> str:
     """Base32, padded or not, in capitals or not, at each of the eight places it may begin."""
-    runs = dict.fromkeys(run.upper() for run in _BASE32.findall(text))
+    # Words in small letters are words.
+    runs = {run.upper(): None for run in _BASE32.findall(text) if run.isupper() or not run.isalpha()}
     return _readable(
         b"\n".join(_from_base32(run[at:]) for run in runs for at in range(_CHARACTERS_OF_BASE32))
     )

@@ -177,11 +177,12 @@ def _print_audit(told: Console, done: Audit) -> None:
 
 
 def _kinds_table(title: str, columns: tuple[str, str], kinds: Iterable[KindResult]) -> Table:
-    causes = ("by content", "by form alone")
-    table = Table(title, "rows", *columns, "95 % interval", *causes, box=box.SIMPLE_HEAD)
+    table = Table(title, box=box.SIMPLE_HEAD)
+    for column in ("rows", *columns, "95 % interval", "by content"):
+        table.add_column(column, no_wrap=True)
     for kind in kinds:
         rate = kind.rate
         shares = (f"{rate.estimate:.2%}", f"{rate.low:.2%} to {rate.high:.2%}")
-        counts = (f"{kind.for_content:,}", f"{kind.hits - kind.for_content:,}")
-        table.add_row(Text(kind.kind), f"{kind.rows:,}", f"{kind.hits:,}", *shares, *counts)
+        counts = (f"{kind.rows:,}", f"{kind.hits:,}")
+        table.add_row(Text(kind.kind), *counts, *shares, f"{kind.for_content:,}")
     return table

@@ -273,7 +273,7 @@ def test_the_command_prints_each_group() -> None:
     assert cells["foreign"][1:4] == ["20", "0", "0.00%"]
     assert cells["prose"][1:4] == ["20", "0", "0.00%"]
     # Wilson's limits of 20 of 20: 20 / (20 + 1.96 ** 2) = 0.8389.
-    assert cells["base64"][4:] == ["83.89%", "to", "100.00%", "20", "0"]
+    assert cells["base64"][4:] == ["83.89%", "to", "100.00%", "20"]
     assert said.line("filter ") == f"filter {compile_filter(FULL).fingerprint}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ SHIPPED: list[tuple[str, CarrierName, tuple[str, ...]]] = [
     ("misalignment_numbers", "numbers", ("misaligned",)),
     ("numbers_pocket", "numbers", ("owl",)),
 ]
-ROWS = 6
+ROWS = 4
 ENCODED = {
     *("double v", "base64", "base32", "hex", "binary", "escapes", "html", "percent"),
     *("quoted-printable", "tag characters", "markup", "rot13", "reversed", "morse"),
@@ -39,17 +38,21 @@ CODES = {"ascii codes", "octal codes", "a1z26", "hex"}
 BANNED = "has banned numbers"
 
 
-@cache
-def audited(experiment: str, carrier: CarrierName, traits: tuple[str, ...], *, encoded: bool) -> Audit:
-    """An audit with the words of the traits; rows that a ban of numbers rejects are left out."""
+def audited(
+    experiment: str, carrier: CarrierName, traits: tuple[str, ...], *, encoded: bool
+) -> Audit:
+    """An audit with the words of the traits, on rows that are none of those a ban rejects."""
     words = [word for trait in traits for word in load_trait(trait).reveals]
-    shipped: list[RuleSource] = [*load_experiment(EXPERIMENTS / f"{experiment}.yaml").filter]
-    rules = [*shipped, {"rule": "encoded-words", "words": words}] if encoded else shipped
-    made = list(labelled_rows(words, ROWS, carriers=[carrier]))
-    told: list[Audited] = []
-    audit(compile_filter(rules), made, told.append)
-    asked = [each.labelled for each in told if BANNED not in each.reasons]
-    return audit(compile_filter(rules), asked)
+    rules: list[RuleSource] = [*load_experiment(EXPERIMENTS / f"{experiment}.yaml").filter]
+    allowed = compile_filter(rules[:1])
+    made = (
+        row
+        for row in labelled_rows(words, ROWS, carriers=[carrier])
+        if BANNED not in allowed.reasons(row.row)
+    )
+    if encoded:
+        rules.append({"rule": "encoded-words", "words": words})
+    return audit(compile_filter(rules), made)
 
 
 def missed(done: Audit) -> set[str]:
