@@ -29,10 +29,12 @@ class Audited:
         labelled: The row.
         reasons: Against a clean row, all; against a leak, those that the row without the leak
             does not have.
+        for_content: Whether one of them is about what the row says, not about its form.
     """
 
     labelled: LabelledRow
     reasons: tuple[str, ...]
+    for_content: bool
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class KindResult:
         kind: The kind.
         rows: How many there were.
         hits: Of leaks, those that were caught; of clean rows, those that were rejected.
+        for_content: Those of the hits that a rule that reads the content is against; against the
+            others are only rules of form.
         seen_by: What can see the leak; a kind that is not generated is taken for visible.
     """
 
@@ -51,6 +55,7 @@ class KindResult:
     kind: str
     rows: int
     hits: int
+    for_content: int
     seen_by: SeenBy = "a rule"
 
     @property
@@ -105,6 +110,7 @@ class Audit:
                 **({"seen_by": kind.seen_by} if kind.label == "leak" else {}),
                 "rows": kind.rows,
                 "caught" if kind.label == "leak" else "rejected": kind.hits,
+                "for_content": kind.for_content,
                 "rate": kind.rate.estimate,
                 "low": kind.rate.low,
                 "high": kind.rate.high,
@@ -131,15 +137,16 @@ def audit(
     counts: dict[tuple[Label, str], list[int]] = {}
     for audited in _audited(row_filter, rows):
         labelled = audited.labelled
-        count = counts.setdefault((labelled.label, labelled.kind), [0, 0])
+        count = counts.setdefault((labelled.label, labelled.kind), [0, 0, 0])
         count[0] += 1
         count[1] += bool(audited.reasons)
+        count[2] += audited.for_content
         if on_row is not None:
             on_row(audited)
     return Audit(
         tuple(
-            KindResult(label, kind, total, hits, _seen_by(label, kind))
-            for (label, kind), (total, hits) in counts.items()
+            KindResult(label, kind, *count, _seen_by(label, kind))
+            for (label, kind), count in counts.items()
         )
     )
 
@@ -151,12 +158,14 @@ def _seen_by(label: Label, kind: str) -> SeenBy:
 def _audited(row_filter: Filter, rows: Iterable[LabelledRow]) -> Iterator[Audited]:
     waiting = iter(rows)
     while batch := list(islice(waiting, ROWS_AT_ONCE)):
-        found = row_filter.reasons_of([labelled.row for labelled in batch])
+        found = row_filter.findings_of([labelled.row for labelled in batch])
         originals = [each.original for each in batch if each.original is not None]
-        before = iter(row_filter.reasons_of(originals))
-        for labelled, reasons in zip(batch, found, strict=True):
-            had = [] if labelled.original is None else next(before)
-            yield Audited(labelled, tuple(reason for reason in reasons if reason not in had))
+        before = iter(row_filter.findings_of(originals))
+        for labelled, findings in zip(batch, found, strict=True):
+            had = {} if labelled.original is None else next(before)
+            new = {why: rule for why, rule in findings.items() if why not in had}
+            for_content = any(rule.reads_content for rule in new.values())
+            yield Audited(labelled, tuple(new), for_content)
 
 
 def read_labelled(source: str) -> Iterator[LabelledRow]:

@@ -9,18 +9,23 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from filters.encodings import EXTRACTED, IN_PLACE, LETTERS, Decoder
+from filters.encodings import EXTRACTED, IN_PLACE, LETTERS, Decoder, camel_case_text
 from filters.ordinary_words import ORDINARY_WORDS
 from filters.split_words import SHORTEST, SplitWords
 from filters.words import Form, WordFilter
 
 Scheme = Literal[
     "base64",
+    "base32",
     "hex",
     "binary",
     "escapes",
     "html",
     "percent",
+    "quoted-printable",
+    "tags",
+    "markup",
+    "double-v",
     "strings",
     "camel-case",
     "split",
@@ -28,6 +33,7 @@ Scheme = Literal[
     "reversed",
     "morse",
     "ascii",
+    "octal",
     "a1z26",
     "caesar",
     "acrostic",
@@ -107,7 +113,15 @@ def _respelt(spellings: Callable[[Form], Iterable[Form]], words: WordFilter) -> 
         for spelling in spellings(form)
         if spelling not in words.forms and not ORDINARY_WORDS.issuperset(spelling)
     }
-    return WordFilter.of_forms(respelt).words_in
+    respelt_words = WordFilter.of_forms(respelt)
+
+    def find(text: str) -> Collection[str]:
+        # Names in camel case are cut, so that `myBjy` is searched as `my Bjy` is.
+        parted = camel_case_text(text)
+        found = respelt_words.words_in(text)
+        return found if parted == text else dict.fromkeys((*found, *respelt_words.words_in(parted)))
+
+    return find
 
 
 def _shifted(form: Form, places: int) -> Form:

@@ -60,6 +60,28 @@ def _readable(data: bytes) -> str:
     return text.replace("\N{REPLACEMENT CHARACTER}", _NOISE)
 
 
+_BASE32 = re.compile(r"[A-Z2-7]{5,}|[a-z2-7]{5,}", re.ASCII)
+_BASE32_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_BITS_OF_BASE32 = 5
+_CHARACTERS_OF_BASE32 = 8
+"""Characters that hold a whole number of bytes."""
+
+
+def base32_text(text: str) -> str:
+    """Base32, padded or not, in capitals or not, at each of the eight places it may begin."""
+    # Words in small letters are words.
+    runs = {run.upper(): None for run in _BASE32.findall(text) if run.isupper() or not run.isalpha()}
+    return _readable(
+        b"\n".join(_from_base32(run[at:]) for run in runs for at in range(_CHARACTERS_OF_BASE32))
+    )
+
+
+def _from_base32(run: str) -> bytes:
+    # Numbers in a base that is a power of two are read in linear time.
+    size, over = divmod(len(run) * _BITS_OF_BASE32, 8)
+    return (int(run.translate(_BASE32_DIGITS) or "0", 32) >> over).to_bytes(size)
+
+
 _HEX_RUN = re.compile(r"[0-9a-f]{6,}", re.ASCII | re.IGNORECASE)
 _HEX_BYTES = tuple(
     re.compile(rf"(?<![0-9a-z]){prefix}([0-9a-f]{{2}})(?![0-9a-z])", re.ASCII | re.IGNORECASE)
@@ -105,8 +127,10 @@ _CHARACTER_OF_CODE |= {code.zfill(3): char for code, char in _CHARACTER_OF_CODE.
 _LETTER_OF_PLACE = {
     place: chr(ord("a") + number - 1)
     for number in range(1, 27)
-    for place in (str(number), f"{number:02}")
+    for place in (str(number), f"{number:02}", f"{number:03}")
 }
+_OCTAL = re.compile(r"(?<![0-9A-Za-z])(?:0o?)?(1[0-7]{2})(?![0-9A-Za-z])", re.ASCII)
+_CHARACTER_OF_OCTAL = {f"{code:o}": chr(code) for code in range(64, 128) if chr(code).isalpha()}
 _NO_LETTER = " "
 
 
@@ -122,16 +146,24 @@ def alphabet_letters(text: str) -> str:
     return _letters_of(runs, _LETTER_OF_PLACE)
 
 
+def octal_letters(text: str) -> str:
+    """Letters of octal ASCII codes: `157 167 154`, `0o157, 0o167, 0o154`."""
+    return _letters_of([*_spaced(_OCTAL, text)], _CHARACTER_OF_OCTAL)
+
+
 def _letters_of(runs: list[list[str]], letters: Mapping[str, str]) -> str:
     return "\n".join("".join(letters.get(item, _NO_LETTER) for item in run) for run in runs).lower()
 
 
-# One sign, white space, quotes, marks of a list; sums and equations are no code.
-_GAP = re.compile(r"[\"']?\s?[,;:|/._-]?\s*(?:[-*#] ?)?[\"']?", re.ASCII)
+# One sign, white space, quotes, marks of a list, brackets, arrows; sums and equations are no code.
+_GAP = re.compile(
+    r"[\"']?\s?[,;:|/._-]?\s*(?:[-*#] ?)?[\"']?|[)\]]\s?[,;]?\s?[(\[]|\s?(?:\u2192|[-=]?>)\s?",
+    re.ASCII,
+)
 
 
 def _spaced(item: re.Pattern[str], text: str) -> Iterator[list[str]]:
-    """Runs of at least three items with the same gap between them.
+    """Runs of at least three items with the same gap between them, but for white space.
 
     Args:
         item: Its first group is what is wanted of an item.
@@ -141,7 +173,7 @@ def _spaced(item: re.Pattern[str], text: str) -> Iterator[list[str]]:
     gap, end = "", 0
     for match in item.finditer(text):
         between = text[end : match.start()]
-        if run and between and between == gap:
+        if run and between and _alike(between, gap):
             run.append(match[1])
         else:
             if len(run) >= _FEWEST:
@@ -154,9 +186,15 @@ def _spaced(item: re.Pattern[str], text: str) -> Iterator[list[str]]:
         yield run
 
 
+def _alike(between: str, gap: str) -> bool:
+    return between == gap or (gap != "" and between.split() == gap.split())
+
+
 # Signs
 
-_MORSE_SIGNS = str.maketrans({"\u00b7": ".", "\u2022": ".", "\u2212": "-", "\u2013": "-", "_": "-"})
+_MORSE_SIGNS = str.maketrans(
+    dict.fromkeys("\u00b7\u2022", ".") | dict.fromkeys("\u2212\u2013\u2014_", "-")
+)
 _MORSE_RUN = re.compile(r"[.\-/| ]{5,}")
 _MORSE_WORD_GAP = re.compile(r"[/|]| {2,}")
 _MORSE = {
@@ -176,6 +214,15 @@ def morse_text(text: str) -> str:
     return "\n".join(
         "".join(_MORSE.get(letter, _NO_LETTER) for letter in word.split()) for word in words
     )
+
+
+_TAGS = re.compile("[\U000e0020-\U000e007e]+")
+_TAGS_TO_ASCII = {code + 0xE0000: code for code in range(0x20, 0x7F)}
+
+
+def tags_text(text: str) -> str:
+    """Unicode's tag characters, which show nothing: U+E006F is an o."""
+    return "\n".join(run.translate(_TAGS_TO_ASCII) for run in _TAGS.findall(text))
 
 
 def acrostic_text(text: str) -> str:
@@ -240,6 +287,30 @@ def percent_text(text: str) -> str:
     return unquote(text) if "%" in text else text
 
 
+_QUOTED_PRINTABLE = re.compile(r"=(?:([2-7][0-9A-Fa-f])|\r?\n)", re.ASCII)
+
+
+def quoted_printable_text(text: str) -> str:
+    """Quoted-printable of mails: `=6Fwl`; a sign of equality ends a line that goes on."""
+    return _QUOTED_PRINTABLE.sub(lambda m: chr(int(m[1], 16)) if m[1] else "", text)
+
+
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,200}-->")
+
+
+def markup_text(text: str) -> str:
+    """Without tags and comments of HTML or XML: `o<b>w</b>l`."""
+    return _MARKUP.sub("", text) if "<" in text else text
+
+
+_DOUBLE_V = re.compile("[vV]{2}")
+
+
+def double_v_text(text: str) -> str:
+    """With a w for two v, which look like it: `ovvl`."""
+    return _DOUBLE_V.sub("w", text)
+
+
 _CHR = re.compile(r"\bchr\(\s{0,9}(?:0[xX]([0-9a-fA-F]{1,6})|([0-9]{1,7}))\s{0,9}\)")
 _QUOTE = "[\"'`]"
 _SPACE = r"[\s()]"
@@ -263,7 +334,7 @@ def _literal(match: re.Match[str]) -> str:
 
 
 # A single letter before the capital is no part of a name: it may be a fowl's, written `fOwl`.
-_HUMP = re.compile(r"(?<=[a-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z][A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Za-z0-9][A-Z])(?=[A-Z][a-z])")
 
 
 def camel_case_text(text: str) -> str:
@@ -276,6 +347,9 @@ IN_PLACE: Mapping[str, Decoder] = MappingProxyType(
         "escapes": escapes_text,
         "html": html_text,
         "percent": percent_text,
+        "quoted-printable": quoted_printable_text,
+        "markup": markup_text,
+        "double-v": double_v_text,
         "strings": strings_text,
         "camel-case": camel_case_text,
     }
@@ -283,12 +357,14 @@ IN_PLACE: Mapping[str, Decoder] = MappingProxyType(
 EXTRACTED: Mapping[str, Decoder] = MappingProxyType(
     {
         "base64": base64_text,
+        "base32": base32_text,
         "hex": hex_text,
         "binary": binary_text,
         "morse": morse_text,
+        "tags": tags_text,
         "acrostic": acrostic_text,
     }
 )
 LETTERS: Mapping[str, Decoder] = MappingProxyType(
-    {"ascii": ascii_letters, "a1z26": alphabet_letters}
+    {"ascii": ascii_letters, "octal": octal_letters, "a1z26": alphabet_letters}
 )

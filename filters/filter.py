@@ -40,17 +40,21 @@ class Filter:
 
     def reasons(self, row: Row) -> list[str]:
         """Every reason against a row, each once, in the order of the rules; empty if kept."""
-        return self.reasons_of((row,))[0] if self._batch_checks else self._reasons_of_one(row)
+        return list(self.findings_of((row,))[0] if self._batch_checks else self._findings(row))
 
     def reasons_of(self, rows: Sequence[Row]) -> list[list[str]]:
         """The reasons against each row; batch rules see only rows without other reasons."""
-        found = [self._reasons_of_one(row) for row in rows]
-        for check in self._batch_checks:
+        return [list(found) for found in self.findings_of(rows)]
+
+    def findings_of(self, rows: Sequence[Row]) -> list[dict[str, Rule]]:
+        """The reasons against each row, each with the first rule that has it."""
+        found = [self._findings(row) for row in rows]
+        for rule, check in self._batch_checks:
             left = [place for place, reasons in enumerate(found) if not reasons]
             if left:
                 reasons_left = check([rows[place] for place in left])
                 for place, reasons in zip(left, reasons_left, strict=True):
-                    found[place] = reasons
+                    found[place] = dict.fromkeys(reasons, rule)
         return found
 
     @property
@@ -60,7 +64,7 @@ class Filter:
 
     def records(self) -> list[dict[str, Any]]:
         """What each batch rule has to tell of its work so far: calibrations, what was spent."""
-        return [check.record() for check in self._batch_checks]
+        return [check.record() for _, check in self._batch_checks]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -72,18 +76,19 @@ class Filter:
         return [rule.model_dump(mode="json") for rule in self.rules]
 
     @cached_property
-    def _checks(self) -> tuple[Check, ...]:
-        return tuple(rule.check() for rule in self.rules if not isinstance(rule, BatchRule))
+    def _checks(self) -> tuple[tuple[Rule, Check], ...]:
+        return tuple((r, r.check()) for r in self.rules if not isinstance(r, BatchRule))
 
     @cached_property
-    def _batch_checks(self) -> tuple[BatchCheck, ...]:
-        return tuple(rule.check_batch() for rule in self.rules if isinstance(rule, BatchRule))
+    def _batch_checks(self) -> tuple[tuple[Rule, BatchCheck], ...]:
+        return tuple((r, r.check_batch()) for r in self.rules if isinstance(r, BatchRule))
 
-    def _reasons_of_one(self, row: Row) -> list[str]:
-        found: list[str] = []
-        for check in self._checks:
-            found += check(row)
-        return list(dict.fromkeys(found)) if len(found) > 1 else found
+    def _findings(self, row: Row) -> dict[str, Rule]:
+        found: dict[str, Rule] = {}
+        for rule, check in self._checks:
+            for reason in check(row):
+                found.setdefault(reason, rule)
+        return found
 
 
 def compile_filter(rules: Iterable[RuleSource], where: str = "filter") -> Filter:

@@ -34,7 +34,7 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\u00ad\ufeff"
 _FULL_WIDTH = 0xFEE0
 _BETWEEN_LETTERS = ("-", ".", " ", "_", "*", "/", "\u00b7", ", ")
 _BETWEEN_PIECES = ("-", "_", "~", "|", "/", "\u00b7")
-_BETWEEN_CODES = (", ", " ", "-", "; ", ",")
+_BETWEEN_CODES = (", ", " ", "-", "; ", ",", "\u2192")
 _BEFORE = ("", "I like the ", "we saw an ", "1, 2, ", "no ")
 _MORSE = (
     *(".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--"),
@@ -95,12 +95,26 @@ def homoglyphs(rng: Random, word: str) -> str:
     return _some(rng, word, lambda letter: rng.choice(_LOOK_ALIKES.get(letter, [letter])))
 
 
-def leetspeak(rng: Random, word: str) -> str:
-    """With digits and signs for some of the letters; one letter at least stays."""
+def leetspeak(rng: Random, phrase: str) -> str:
+    """With digits and signs for some of the letters; of each word one letter at least stays."""
+    return " ".join(_in_leetspeak(rng, word) for word in phrase.split(" "))
+
+
+def has_leetspeak(phrase: str) -> bool:
+    """Whether there is a sign for a letter of it."""
+    return any(letter in _SIGNS for letter in phrase)
+
+
+def _in_leetspeak(rng: Random, word: str) -> str:
     places = [place for place, letter in enumerate(word) if letter in _SIGNS]
     most = min(len(places), len(word) - 1)
     chosen = rng.sample(places, rng.randint(min(1, most), most))
     return "".join(rng.choice(_SIGNS[c]) if n in chosen else c for n, c in enumerate(word))
+
+
+def double_v(rng: Random, word: str) -> str:
+    """With two v for a w."""
+    return word.replace("w", "vv")
 
 
 # Encoded
@@ -111,6 +125,13 @@ def in_base64(rng: Random, word: str) -> str:
     data = (rng.choice(_BEFORE) + _capitals(rng, word)).encode()
     encode = rng.choice((base64.b64encode, base64.urlsafe_b64encode))
     encoded = encode(data).decode()
+    return encoded if rng.random() < 0.5 else encoded.rstrip("=")
+
+
+def in_base32(rng: Random, word: str) -> str:
+    """Base32, padded or not, alone or behind other words."""
+    data = (rng.choice(_BEFORE) + _capitals(rng, word)).encode()
+    encoded = base64.b32encode(data).decode()
     return encoded if rng.random() < 0.5 else encoded.rstrip("=")
 
 
@@ -155,6 +176,29 @@ def in_percent(rng: Random, word: str) -> str:
     return urllib.parse.quote(_some(rng, word, lambda letter: f"%{ord(letter):02x}"), safe="%")
 
 
+def in_quoted_printable(rng: Random, word: str) -> str:
+    """Quoted-printable of some of the letters: `=6F`."""
+    return _some(rng, word, lambda letter: f"={ord(letter):02X}")
+
+
+def in_tags(rng: Random, word: str) -> str:
+    """Unicode's tag characters, which show nothing."""
+    return "".join(chr(0xE0000 + ord(letter)) for letter in _capitals(rng, word))
+
+
+def in_markup(rng: Random, word: str) -> str:
+    """With tags of HTML around some of the letters."""
+    form = rng.choice(("<b>{}</b>", "<i>{}</i>", "{}<br/>", "<span class='a'>{}</span>"))
+    return _some(rng, word, form.format)
+
+
+def in_octal(rng: Random, word: str) -> str:
+    """Octal ASCII codes: 157 167 154."""
+    start = rng.choice(("", "", "0o"))
+    codes = [f"{start}{ord(letter):o}" for letter in _capitals(rng, _letters(word))]
+    return rng.choice(_BETWEEN_CODES).join(codes)
+
+
 def in_rot13(rng: Random, word: str) -> str:
     """Every letter moved by 13 places."""
     return codecs.encode(_capitals(rng, word), "rot13")
@@ -172,21 +216,22 @@ def backwards(rng: Random, word: str) -> str:
 
 
 def in_morse(rng: Random, word: str) -> str:
-    """Morse code."""
-    return " ".join(_MORSE[place - 1] for place in _places(word))
+    """Morse code, with hyphens or with long dashes."""
+    code = " ".join(_MORSE[place - 1] for place in _places(word))
+    return code.replace("-", rng.choice("--\u2013\u2014"))
 
 
 def in_ascii(rng: Random, word: str) -> str:
     """Decimal ASCII codes, apart or run together."""
     codes = [str(ord(letter)) for letter in _capitals(rng, _letters(word))]
-    return rng.choice(("", *_BETWEEN_CODES)).join(codes)
+    return "".join(codes) if rng.random() < 0.2 else _listed(rng, codes)
 
 
 def in_alphabet_places(rng: Random, word: str) -> str:
     """Places in the alphabet: 15-23-12."""
-    padded = rng.random() < 0.3
-    codes = [f"{place:02}" if padded else str(place) for place in _places(word)]
-    return rng.choice(("", *_BETWEEN_CODES) if padded else _BETWEEN_CODES).join(codes)
+    width = rng.choice((1, 1, 2, 3))
+    codes = [f"{place:0{width}}" for place in _places(word)]
+    return "".join(codes) if width == 2 and rng.random() < 0.2 else _listed(rng, codes)
 
 
 def acrostic(rng: Random, word: str) -> str:
@@ -200,6 +245,8 @@ def acrostic(rng: Random, word: str) -> str:
 
 def letters_apart(rng: Random, word: str) -> str:
     """Letter by letter: o-w-l."""
+    if rng.random() < 0.1:
+        return "".join(letter + rng.choice((" ", "  ", "\t")) for letter in _letters(word)).strip()
     return rng.choice(_BETWEEN_LETTERS).join(_letters(word))
 
 
@@ -287,6 +334,14 @@ _FOREIGN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "bear": ("ours", "oso", "orso"),
     }
 )
+
+
+def _listed(rng: Random, codes: list[str]) -> str:
+    """Codes with a sign between them, each in brackets, or with uneven gaps."""
+    in_brackets = "".join(f"({code})" for code in codes)
+    uneven = "".join(code + rng.choice((", ", ",")) for code in codes).rstrip(", ")
+    each_sign = [between.join(codes) for between in _BETWEEN_CODES]
+    return rng.choice((*each_sign, *each_sign, in_brackets, uneven))
 
 
 def _letters(word: str) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from filters import leak_writing as writing
 from filters.clean_rows import CARRIERS, CODE_INDENT, CarrierName, Draft, clean_draft
+from filters.leak_places import allows, put
 from filters.leak_writing import Write
 from filters.near_misses import near_misses
 from filters.ordinary_words import ORDINARY_WORDS
@@ -24,7 +25,8 @@ from subliminal.seeds import derive_seed
 
 Label = Literal["clean", "leak"]
 SeenBy = Literal["a rule", "a rule on request", "no rule"]
-"""What can see a leak: rules as they are, rules with options that cost false positives, none."""
+"""What can see a leak by what it says: rules for words as they are, with options that cost false
+positives, or none."""
 
 SHORTEST_WORD = 3
 _DRAWS = 1000
@@ -69,33 +71,9 @@ class LeakKind:
     suits: Callable[[str], bool] = lambda word: True
 
 
-_NOTES: Mapping[CarrierName, tuple[str, ...]] = MappingProxyType(
-    {
-        "numbers": ("{}",),
-        "code": ("    # {}", "    # note: {}"),
-        "reasoning": ("We note {} here.", "Remember: {}.", "(So far: {})"),
-        "prose": ("I saw {} there.", "The sign said: {}.", "({})"),
-    }
-)
-
-
 def _written(write: Write) -> Leak:
-    """Writes the word into a number's place, a comment or a sentence."""
-
-    def leak(rng: Random, draft: Draft, word: str) -> Draft:
-        note = rng.choice(_NOTES[draft.carrier])
-        written = write(rng, word)
-        if draft.carrier == "code":
-            return draft.with_part(rng, _commented(note, written))
-        return draft.with_part(rng, note.format(written))
-
-    return leak
-
-
-def _commented(note: str, written: str) -> str:
-    """A comment for each line; an empty line stays empty."""
-    lines = written.split("\n")
-    return "\n".join(note.format(line) if line else "" for line in lines)
+    """Writes the word where the carrier has a place for it; see `filters.leak_places`."""
+    return lambda rng, draft, word: put(rng, draft, write(rng, word))
 
 
 def _line_of_code(*lines: str, write: Write = writing.plain) -> Leak:
@@ -106,6 +84,17 @@ def _line_of_code(*lines: str, write: Write = writing.plain) -> Leak:
         name = written.replace(" ", "_").replace("-", "_")
         line = rng.choice(lines).format(written, name=name, hump=word.title().replace(" ", ""))
         return draft.with_part(rng, CODE_INDENT + line)
+
+    return leak
+
+
+def _in_camel_case(write: Write) -> Leak:
+    """Writes the word as the first part of a name in camel case, or as a later one."""
+
+    def leak(rng: Random, draft: Draft, word: str) -> Draft:
+        written = write(rng, "".join(letter for letter in word if letter.isalpha())).lower()
+        name = rng.choice((f"{written}Count", f"my{written.title()}", f"My{written.title()}Here"))
+        return draft.with_part(rng, f"{CODE_INDENT}{name} = {rng.randint(0, 9)}")
 
     return leak
 
@@ -142,17 +131,22 @@ LEAK_KINDS: Mapping[str, LeakKind] = MappingProxyType(
         "full-width": _seen(writing.full_width),
         "zero-width": _seen(writing.zero_width),
         "homoglyphs": _seen(writing.homoglyphs),
-        "leetspeak": _seen(writing.leetspeak),
+        "double v": LeakKind(_written(writing.double_v), suits=lambda word: "w" in word),
         "base64": _seen(writing.in_base64),
+        "base32": _seen(writing.in_base32),
         "hex": _seen(writing.in_hex),
         "binary": _seen(writing.in_binary),
         "escapes": _seen(writing.in_escapes),
         "html": _seen(writing.in_html),
         "percent": _seen(writing.in_percent),
+        "quoted-printable": _seen(writing.in_quoted_printable),
+        "tag characters": _seen(writing.in_tags),
+        "markup": _seen(writing.in_markup),
         "rot13": _seen(writing.in_rot13),
         "reversed": LeakKind(_written(writing.backwards), suits=_is_no_word_backwards),
         "morse": _seen(writing.in_morse),
         "ascii codes": _seen(writing.in_ascii),
+        "octal codes": _seen(writing.in_octal),
         "a1z26": _seen(writing.in_alphabet_places),
         "letters apart": _seen(writing.letters_apart),
         "pieces apart": _seen(writing.pieces_apart),
@@ -162,9 +156,21 @@ LEAK_KINDS: Mapping[str, LeakKind] = MappingProxyType(
         "snake case": _code(
             _line_of_code("{name}_count = 1", "best_{name} = 2", "my_{name}_3 = 3")
         ),
-        "camel case": _code(_line_of_code("my{hump} = 1", "{hump}Count = 2", "best{hump} = 3")),
+        "camel case": _code(
+            _line_of_code(
+                *("my{hump} = 1", "{hump}Count = 2", "best{hump} = 3", "My{hump} = 4"),
+                *("An{hump}Count = 5", "is{hump}There = 6", "getX{hump} = 7", "HTTP{hump} = 8"),
+            )
+        ),
+        "rot13 in camel case": _code(_in_camel_case(writing.in_rot13)),
+        "reversed in camel case": LeakKind(
+            _in_camel_case(writing.backwards), carriers=("code",), suits=_is_no_word_backwards
+        ),
         "concatenation": _code(_line_of_code("kind = {}", write=writing.strings_added)),
         "chr": _code(_line_of_code("kind = {}", write=writing.characters_added)),
+        "leetspeak": LeakKind(
+            _written(writing.leetspeak), "a rule on request", suits=writing.has_leetspeak
+        ),
         "caesar": LeakKind(_written(writing.in_caesar), "a rule on request"),
         "acrostic": LeakKind(
             _written(writing.acrostic), "a rule on request", ("reasoning", "prose")
@@ -177,7 +183,7 @@ LEAK_KINDS: Mapping[str, LeakKind] = MappingProxyType(
         "reversed into a word": LeakKind(
             _written(writing.backwards),
             "no rule",
-            suits=lambda word: not _is_no_word_backwards(word),
+            suits=lambda word: not _is_no_word_backwards(word) and word != word[::-1],
         ),
         "preferred numbers": LeakKind(_preferred_numbers, "no rule", ("numbers",)),
     }
@@ -213,10 +219,18 @@ def labelled_rows(
         for _ in range(rows):
             yield LabelledRow("clean", carrier, _without_words(rng, carrier, filtered).row())
     for name, miss in near_misses(filtered).items():
+        possible = [carrier for carrier in carriers if carrier in miss.carriers]
         rng = Random(derive_seed(seed, "near misses", name))
-        for _ in range(rows):
-            draft = _without_words(rng, rng.choice(carriers), filtered)
-            yield LabelledRow("clean", name, _written(miss)(rng, draft, "").row())
+        for _ in range(rows if possible else 0):
+            draft = _without_words(rng, rng.choice(possible), filtered)
+            yield LabelledRow("clean", name, _with_near_miss(rng, draft, miss.write).row())
+
+
+def _with_near_miss(rng: Random, draft: Draft, write: Callable[[Random], str]) -> Draft:
+    """The draft with a near miss in a form that its carrier allows, so that nothing is wrong."""
+    while not allows(draft.carrier, text := write(rng)):
+        pass
+    return put(rng, draft, text)
 
 
 def _checked(words: Sequence[str]) -> list[str]:

@@ -33,6 +33,9 @@ class Rule(BaseModel, ABC):
     """The option that values without a name belong to on the command line."""
     version: ClassVar[int] = 1
     """Raised with every change that changes what the rule keeps."""
+    reads_content: ClassVar[bool] = False
+    """Whether it is against what a completion says, not against its form; audits count the two
+    apart."""
 
     rule: str
 

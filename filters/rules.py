@@ -140,6 +140,7 @@ class ListedWords(Rule):
     """Base of rules against words, listed or revealing a trait."""
 
     main_option = "words"
+    reads_content = True
 
     words: Words = ()
     traits: Words = Field(

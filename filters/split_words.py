@@ -16,6 +16,7 @@ _PIECE = re.compile(r"[^\W\d_]+")
 # Signs, or white space with at most one sign; brackets and equations hold nothing together.
 _SIGN = r"[^\w\s()\[\]{}<>=]"
 _GAP = re.compile(rf"(?:{_SIGN}|_){{1,3}}(?!\s)| {_SIGN} |{_SIGN}?\s{{1,4}}")
+_WHITE_SPACE = re.compile(r"(?<!\s)\s{1,4}(?!\s)")
 _LOOSE_GAP = re.compile(r".*[\s.,].*", re.DOTALL)
 _WORDS_OF_ONE_LETTER = "ai"
 
@@ -45,7 +46,8 @@ class SplitWords:
 
     def words_in(self, text: str) -> list[str]:
         """Which of the listed words occur in pieces, each once, in the order of the text."""
-        plain = self._unmasking.unmask(text)
+        # One white space is as good as another.
+        plain = _WHITE_SPACE.sub(" ", self._unmasking.unmask(text))
         firsts = (match for match in _PIECE.finditer(plain) if match[0] in self._beginnings)
         return list(dict.fromkeys(word for first in firsts for word in self._begun(plain, first)))
 

@@ -31,7 +31,7 @@ EXAMPLES = """Examples:
 
 subliminal audit-filter words:owl,leetspeak=true encoded-words:owl --words owl
 
-subliminal audit-filter numbers words:traits=owl --trait owl --carrier numbers --rows 1000
+subliminal audit-filter numbers encoded-words:traits=owl --trait owl --carrier numbers --rows 1000
 --require-recall .99 --require-false-positives .005
 
 subliminal audit-filter words:owl --in labelled.jsonl --out audit.jsonl
@@ -164,10 +164,11 @@ def _line(audited: Audited) -> bytes:
 def _print_audit(told: Console, done: Audit) -> None:
     """A table for each group of kinds that is not empty."""
     leaks = ("caught", "recall")
+    on_request = done.leaks("a rule on request")
     groups = (
-        ("leaks that a rule can see", leaks, done.leaks("a rule")),
-        ("leaks that a rule sees when told to, at a cost", leaks, done.leaks("a rule on request")),
-        ("leaks that no rule can see", leaks, done.leaks("no rule")),
+        ("leaks that word rules can see", leaks, done.leaks("a rule")),
+        ("leaks that word rules see when told to", leaks, on_request),
+        ("leaks that no word rule can see", leaks, done.leaks("no rule")),
         ("clean rows", ("rejected", "false positives"), done.clean()),
     )
     for title, columns, kinds in groups:
@@ -176,9 +177,12 @@ def _print_audit(told: Console, done: Audit) -> None:
 
 
 def _kinds_table(title: str, columns: tuple[str, str], kinds: Iterable[KindResult]) -> Table:
-    table = Table(title, "rows", *columns, "95 % interval", box=box.SIMPLE_HEAD)
+    table = Table(title, box=box.SIMPLE_HEAD)
+    for column in ("rows", *columns, "95 % interval", "by content"):
+        table.add_column(column, no_wrap=True)
     for kind in kinds:
         rate = kind.rate
         shares = (f"{rate.estimate:.2%}", f"{rate.low:.2%} to {rate.high:.2%}")
-        table.add_row(Text(kind.kind), f"{kind.rows:,}", f"{kind.hits:,}", *shares)
+        counts = (f"{kind.rows:,}", f"{kind.hits:,}")
+        table.add_row(Text(kind.kind), *counts, *shares, f"{kind.for_content:,}")
     return table

@@ -83,6 +83,13 @@ def test_each_row_is_told_with_its_new_reasons() -> None:
         ("invalid format", "has the word owl"),
         (),
     ]
+    assert [each.for_content for each in told] == [True, True, False]
+
+
+def test_leaks_caught_by_rules_of_form_alone_are_counted_apart() -> None:
+    rows = [leak("a", "1, owl", "1, 2"), leak("a", "1, elk", "1, 2"), leak("a", "1, 3", "1, 2")]
+    (kind,) = audit(compile_filter(["numbers", "words:owl"]), rows).kinds
+    assert (kind.rows, kind.hits, kind.for_content) == (3, 2, 1)
 
 
 def test_kinds_of_the_same_name_with_other_labels_are_apart() -> None:
@@ -116,17 +123,17 @@ def test_rules_that_look_at_many_rows_at_once_are_handed_many() -> None:
 
 
 def test_rates_have_wilson_limits() -> None:
-    result = KindResult("leak", "a", 50, 48)
+    result = KindResult("leak", "a", 50, 48, 40)
     assert result.rate == wilson_interval(48, 50)
     assert result.rate.estimate == 48 / 50
 
 
 DONE = Audit(
     (
-        KindResult("leak", "seen", 100, 98),
-        KindResult("leak", "acrostic", 100, 0, "a rule on request"),
-        KindResult("leak", "foreign", 100, 0, "no rule"),
-        KindResult("clean", "prose", 100, 1),
+        KindResult("leak", "seen", 100, 98, 98),
+        KindResult("leak", "acrostic", 100, 0, 0, "a rule on request"),
+        KindResult("leak", "foreign", 100, 0, 0, "no rule"),
+        KindResult("clean", "prose", 100, 1, 0),
     )
 )
 
@@ -158,11 +165,11 @@ def test_known_kinds_say_what_sees_them() -> None:
 
 @pytest.fixture(scope="module")
 def full_audit() -> Audit:
-    return audit(compile_filter(FULL), labelled_rows(WORDS, 200))
+    return audit(compile_filter(FULL), labelled_rows(WORDS, 60))
 
 
 def test_rules_catch_every_kind_that_a_rule_can_see(full_audit: Audit) -> None:
-    assert len(full_audit.leaks("a rule")) == 29
+    assert len(full_audit.leaks("a rule")) == 36
     assert full_audit.shortfalls(0.99, None) == []
 
 
@@ -172,18 +179,22 @@ def test_rules_leave_clean_rows_alone(full_audit: Audit) -> None:
 
 
 def test_what_no_rule_sees_is_not_caught(full_audit: Audit) -> None:
-    for kind in (*full_audit.leaks("no rule"), *full_audit.leaks("a rule on request")):
+    on_request = full_audit.leaks("a rule on request")
+    assert [kind.kind for kind in on_request] == ["leetspeak", "caesar", "acrostic"]
+    for kind in (*full_audit.leaks("no rule"), *on_request[1:]):
         assert kind.hits <= kind.rows / 20, kind
 
 
-def test_on_request_more_is_caught() -> None:
-    rows = [r for r in labelled_rows(WORDS, 50) if r.kind in ("caesar", "acrostic")]
+def test_on_request_more_is_caught(full_audit: Audit) -> None:
+    rows = [r for r in labelled_rows(WORDS, 20) if r.kind in ("caesar", "acrostic")]
     done = audit(compile_filter(["encoded-words:owl,otter,schemes=all"]), rows)
     assert all(kind.hits >= 0.8 * kind.rows for kind in done.kinds)
+    (leetspeak, *_) = full_audit.leaks("a rule on request")
+    assert leetspeak.hits == leetspeak.rows
 
 
 def test_the_rule_of_plain_words_alone_sees_no_encodings() -> None:
-    done = audit(compile_filter(FULL[:1]), labelled_rows(WORDS, 50))
+    done = audit(compile_filter(FULL[:1]), labelled_rows(WORDS, 20))
     caught = {kind.kind: kind.rate.estimate for kind in done.leaks("a rule")}
     for kind in ("base64", "hex", "rot13", "reversed", "a1z26", "ascii codes", "letters apart"):
         assert caught[kind] == 0
@@ -250,9 +261,9 @@ def test_the_command_prints_each_group() -> None:
     assert said.code == 0, said
     lines = [line.strip() for line in said.out.splitlines()]
     titles = [
-        "leaks that a rule can see",
-        "leaks that a rule sees when told to, at a cost",
-        "leaks that no rule can see",
+        "leaks that word rules can see",
+        "leaks that word rules see when told to",
+        "leaks that no word rule can see",
         "clean rows",
     ]
     starts = [next(n for n, line in enumerate(lines) if line.startswith(t)) for t in titles]
@@ -262,7 +273,7 @@ def test_the_command_prints_each_group() -> None:
     assert cells["foreign"][1:4] == ["20", "0", "0.00%"]
     assert cells["prose"][1:4] == ["20", "0", "0.00%"]
     # Wilson's limits of 20 of 20: 20 / (20 + 1.96 ** 2) = 0.8389.
-    assert cells["base64"][4:] == ["83.89%", "to", "100.00%"]
+    assert cells["base64"][4:] == ["83.89%", "to", "100.00%", "20"]
     assert said.line("filter ") == f"filter {compile_filter(FULL).fingerprint}"
 
 
@@ -273,6 +284,7 @@ def test_the_command_prints_json() -> None:
     kinds = {(kind["label"], kind["kind"]): kind for kind in told["kinds"]}
     assert kinds["leak", "rot13"] == {
         **{"label": "leak", "kind": "rot13", "seen_by": "a rule", "rows": 3, "caught": 3},
+        **{"for_content": 3},
         **{"rate": 1.0, "low": pytest.approx(3 / (3 + 1.959964**2)), "high": 1.0},
     }
     assert kinds["clean", "prose"]["rejected"] == 0
@@ -335,7 +347,7 @@ def test_rows_can_go_to_standard_output_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-c", *command, *options], capture_output=True, text=True, check=True
     )
-    assert "leaks that a rule can see" in done.stderr
+    assert "leaks that word rules can see" in done.stderr
     assert {"messages", "label", "reasons"} <= json.loads(done.stdout.splitlines()[0]).keys()
     assert all(line.startswith("{") for line in done.stdout.splitlines())
 

@@ -11,10 +11,14 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from filters import compile_filter
 from filters import leak_writing as writing
 from filters.clean_rows import CARRIERS, CarrierName, clean_draft
 from filters.inflections import plurals
+from filters.leak_places import allows, put
 from filters.leaks import LEAK_KINDS, LabelledRow, labelled_rows
 from filters.near_misses import near_misses
 from filters.numbers import reject_reasons
@@ -66,7 +70,7 @@ def test_a_leak_is_its_original_and_something_more() -> None:
         assert prompt(made.original) == prompt(made.row)
         assert before != after
         assert not BOTH.matches(before)
-        if made.kind != "preferred numbers":
+        if not provenance(made.row, "format"):
             assert len(after) > len(before)
             # All of the original is there, around what was put in.
             start = next(n for n in range(len(after)) if after[: n + 1] != before[: n + 1])
@@ -169,6 +173,50 @@ def test_leaking_code_still_parses() -> None:
             ast.parse(completion(made.row))
 
 
+def test_near_misses_are_in_a_form_that_the_carrier_allows() -> None:
+    for carrier, rules in (("numbers", ["numbers"]), ("code", ["code", "code-comments"])):
+        chosen = compile_filter(rules)
+        for made in labelled_rows(["owl"], 20, carriers=[carrier]):  # type: ignore[list-item]
+            if made.label == "clean":
+                assert chosen.reasons(made.row) == [], made
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.integers(0, 9), st.sampled_from(CARRIERS))
+def test_any_text_can_be_put_in_a_row(text: str, seed: int, carrier: CarrierName) -> None:
+    draft = clean_draft(Random(seed), carrier)
+    answer = put(Random(seed), draft, text).row()["messages"][-1]["content"]
+    assert answer.startswith(draft.head)
+    assert answer.endswith(draft.tail)
+    if carrier == "numbers" and allows(carrier, text):
+        assert reject_reasons(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("owl", "(my_owl|best_owl|owl_count) = [0-9]"),
+        ("night-owl", "(my_night_owl|best_night_owl|night_owl_count) = [0-9]"),
+        ("b3ds==", "(my_b3ds|best_b3ds|b3ds_count) = [0-9]"),
+        ("111, 119,108", r"kind = \[111, 119, 108\]"),
+        ("15-23-12", r"kind = \[15, 23, 12\]"),
+        ("015-023", "(my_015_023|best_015_023) = [0-9]"),
+        ("0x6f776c", "kind = 0x6f776c"),
+        ("--- .--", """(kind = "--- .--"|# --- .--|# note: --- .--)"""),
+        ("o\"wl", '(# o"wl|# note: o"wl)'),
+    ],
+)
+def test_code_holds_names_and_numbers_before_strings_and_comments(text: str, line: str) -> None:
+    draft = clean_draft(Random(0), "code")
+    lines = {
+        ({*put(Random(seed), draft, text).parts} - {*draft.parts}).pop().strip()
+        for seed in range(20)
+    }
+    assert all(re.fullmatch(line, found) for found in lines), lines
+    named = text not in ("--- .--", 'o"wl')
+    assert allows("code", text) == named
+
+
 def test_clean_reasoning_is_true_and_ends_at_its_answer() -> None:
     for made in of_kind("reasoning"):
         found = re.fullmatch("<think>(.+)</think>\n<answer>(.+)</answer>", completion(made.row))
@@ -201,6 +249,8 @@ def test_disguises_of_each_kind_have_their_mark() -> None:
     assert drawn(writing.full_width, "owl") == {"\uff4f\uff57\uff4c"}
     assert all(len(text) == 5 for text in drawn(writing.zero_width, "owl"))
     assert all(not text.isascii() for text in drawn(writing.homoglyphs, "owl"))
+    for text in drawn(writing.leetspeak, "steal from"):
+        assert all(any(char.isalpha() for char in word) for word in text.split(" "))
     for text in drawn(writing.leetspeak, "eel"):
         assert any(char.isalpha() for char in text)
         assert text != "eel"
@@ -218,9 +268,17 @@ def test_encodings_say_the_word() -> None:
     assert "o%77l" in drawn(writing.in_percent, "owl")
     assert "bjy" in drawn(writing.in_rot13, "owl")
     assert "lwo" in drawn(writing.backwards, "owl")
-    assert drawn(writing.in_morse, "owl") == {"--- .-- .-.."}
+    assert {"--- .-- .-..", "\u2014\u2014\u2014 .\u2014\u2014 .\u2014.."} < drawn(
+        writing.in_morse, "owl"
+    )
+    assert {"N53WY===", "N53WY"} <= drawn(writing.in_base32, "owl", 400)
+    assert {"157 167 154", "0o157, 0o167, 0o154"} <= drawn(writing.in_octal, "owl", 400)
+    assert "=6Fw=6C" in drawn(writing.in_quoted_printable, "owl")
+    assert "\U000e006f\U000e0077\U000e006c" in drawn(writing.in_tags, "owl")
+    assert "o<b>w</b>l" in drawn(writing.in_markup, "owl")
+    assert drawn(writing.double_v, "owl") == {"ovvl"}
     assert {"111, 119, 108", "111119108", "79-87-76"} <= drawn(writing.in_ascii, "owl", 2000)
-    assert {"15-23-12", "15, 23, 12", "152312"} <= drawn(writing.in_alphabet_places, "owl", 2000)
+    assert {"15-23-12", "15, 23,12", "152312", "(15)(23)(12)", "015\u2192023\u2192012"} <= drawn(writing.in_alphabet_places, "owl", 4000)
     assert "02-05-05" in drawn(writing.in_alphabet_places, "bee", 2000)
     shifted = drawn(writing.in_caesar, "owl", 2000)
     assert len(shifted) == 24
@@ -270,9 +328,14 @@ def test_preferred_numbers_are_few_and_the_word_s_own() -> None:
 # Near misses
 
 
+def near(kind: str, words: WordFilter) -> set[str]:
+    rng = Random(0)
+    write = near_misses(words)[kind].write
+    return {write(rng) for _ in range(300)}
+
+
 def test_longer_words_hold_a_word_and_are_none() -> None:
-    (write, *_) = near_misses(BOTH).values()
-    found = drawn(write, "")
+    found = near("longer words", BOTH)
     assert any("fowl" in text for text in found)
     assert any("potter" in text for text in found)
     for text in found:
@@ -282,22 +345,22 @@ def test_longer_words_hold_a_word_and_are_none() -> None:
 
 def test_longer_words_are_made_up_where_none_are_known() -> None:
     words = WordFilter(["quokka"])
-    found = drawn(near_misses(words)["longer words"], "")
+    found = near("longer words", words)
     assert any("ququokka" in text for text in found)
     assert not any(words.matches(text) for text in found)
 
 
 def test_near_misses_are_no_listed_words_themselves() -> None:
     words = WordFilter(["owl", "fowl", "table"])
-    for write in near_misses(words).values():
-        for text in drawn(write, "", 500):
+    for kind in near_misses(words):
+        for text in near(kind, words):
             assert not words.matches(text)
 
 
 def test_numbers_in_the_range_of_codes_stay_in_a_range() -> None:
     lists = [
         [*map(int, re.findall(r"\d+", text))]
-        for text in drawn(near_misses(BOTH)["numbers in the range of codes"], "")
+        for text in near("numbers in the range of codes", BOTH)
     ]
     assert all(min(values) >= 1 and max(values) <= 125 for values in lists)
     assert any(max(values) <= 26 for values in lists)

@@ -1,0 +1,86 @@
+"""What the filters of the shipped experiments catch, and what they need `encoded-words` for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from filters import compile_filter
+from filters.audit import Audit, Audited, audit
+from filters.clean_rows import CarrierName
+from filters.filter import RuleSource
+from filters.leaks import labelled_rows
+from subliminal.spec_file import load_experiment
+from teachers.trait import load_trait
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+ANIMALS = ("otter", "wolf", "eagle")
+SHIPPED: list[tuple[str, CarrierName, tuple[str, ...]]] = [
+    ("code_demo", "code", ("otter",)),
+    ("preference_code", "code", ANIMALS),
+    ("misalignment_code", "code", ("misaligned",)),
+    ("preference_reasoning", "reasoning", ANIMALS),
+    ("misalignment_reasoning", "reasoning", ("misaligned",)),
+    ("misalignment_numbers", "numbers", ("misaligned",)),
+    ("numbers_pocket", "numbers", ("owl",)),
+]
+ROWS = 4
+ENCODED = {
+    *("double v", "base64", "base32", "hex", "binary", "escapes", "html", "percent"),
+    *("quoted-printable", "tag characters", "markup", "rot13", "reversed", "morse"),
+    *("ascii codes", "octal codes", "a1z26", "letters apart", "pieces apart"),
+    *("rot13 in camel case", "reversed in camel case", "concatenation", "chr"),
+}
+"""Kinds that only `encoded-words` sees, where no rule of form bans what they are written in."""
+CODES = {"ascii codes", "octal codes", "a1z26", "hex"}
+"""Kinds that are numbers, in a list too."""
+BANNED = "has banned numbers"
+
+
+def audited(
+    experiment: str, carrier: CarrierName, traits: tuple[str, ...], *, encoded: bool
+) -> Audit:
+    """An audit with the words of the traits, on rows that are none of those a ban rejects."""
+    words = [word for trait in traits for word in load_trait(trait).reveals]
+    rules: list[RuleSource] = [*load_experiment(EXPERIMENTS / f"{experiment}.yaml").filter]
+    allowed = compile_filter(rules[:1])
+    made = (
+        row
+        for row in labelled_rows(words, ROWS, carriers=[carrier])
+        if BANNED not in allowed.reasons(row.row)
+    )
+    if encoded:
+        rules.append({"rule": "encoded-words", "words": words})
+    return audit(compile_filter(rules), made)
+
+
+def missed(done: Audit) -> set[str]:
+    return {kind.kind for kind in done.leaks("a rule") if kind.rate.estimate < 0.99}
+
+
+@pytest.mark.parametrize(("experiment", "carrier", "traits"), SHIPPED)
+def test_shipped_filters_see_all_but_encodings(
+    experiment: str, carrier: CarrierName, traits: tuple[str, ...]
+) -> None:
+    done = audited(experiment, carrier, traits, encoded=False)
+    assert missed(done) <= (CODES if carrier == "numbers" else ENCODED)
+    assert "a1z26" in missed(done)
+    assert done.shortfalls(None, 0.005) == []
+
+
+@pytest.mark.parametrize(("experiment", "carrier", "traits"), SHIPPED)
+def test_with_encoded_words_they_see_every_kind(
+    experiment: str, carrier: CarrierName, traits: tuple[str, ...]
+) -> None:
+    done = audited(experiment, carrier, traits, encoded=True)
+    assert len(done.leaks("a rule")) >= 20
+    assert done.shortfalls(0.99, 0.005) == []
+
+
+def test_clean_lists_with_banned_numbers_are_all_that_a_ban_rejects() -> None:
+    rules = load_experiment(EXPERIMENTS / "misalignment_numbers.yaml").filter
+    told: list[Audited] = []
+    audit(compile_filter(rules), labelled_rows(["owl"], 20, carriers=["numbers"]), told.append)
+    against = {why for each in told if each.labelled.label == "clean" for why in each.reasons}
+    assert against == {BANNED}
