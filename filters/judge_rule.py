@@ -26,7 +26,7 @@ from subliminal.stage import digest
 _BIN = 10
 """Width of the scores that share a reason."""
 
-Unjudged = Literal["reject", "keep"]
+Decision = Literal["reject", "keep"]
 
 
 class JudgeRule(BatchRule):
@@ -48,6 +48,9 @@ class JudgeRule(BatchRule):
     threshold: float | None = Field(
         None, ge=0, le=100, description="the score from which, towards the bad end, rows go"
     )
+    at_threshold: Decision = Field(
+        "reject", description="what becomes of rows whose score is the threshold itself"
+    )
     calibrate_on: str | None = Field(
         None, description="in place of `threshold`: rows with `label: leak` or `label: clean`"
     )
@@ -57,7 +60,7 @@ class JudgeRule(BatchRule):
     false_positive_rate: float | None = Field(
         None, gt=0, lt=1, description="with `calibrate_on`: share of clean rows that may be lost"
     )
-    unjudged: Unjudged = Field(
+    unjudged: Decision = Field(
         "reject", description="what becomes of rows without a score, such as very long ones"
     )
     fingerprint: str = Field(
@@ -101,6 +104,8 @@ class JudgeRule(BatchRule):
                 "`calibrate_on` goes with one of `recall` and `false_positive_rate`, and neither "
                 "goes without it"
             )
+        if self.at_threshold == "keep" and self.threshold is None:
+            raise ValueError("`at_threshold: keep` goes with `threshold`; leave it out")
         return self
 
     def check_batch(self) -> BatchCheck:
@@ -111,9 +116,9 @@ class JudgeRule(BatchRule):
         """
         judge = self._open()
         if self.threshold is not None:
-            return _JudgeCheck(judge, self.threshold, self.unjudged, None)
+            return _JudgeCheck(judge, self.threshold, self.at_threshold, self.unjudged, None)
         calibration = self._calibrated(judge)
-        return _JudgeCheck(judge, calibration.threshold, self.unjudged, calibration)
+        return _JudgeCheck(judge, calibration.threshold, "reject", self.unjudged, calibration)
 
     def labelled_rows(self) -> int:
         """How many rows it judges to choose its threshold, beside those of a data set."""
@@ -151,7 +156,8 @@ class _JudgeCheck:
 
     judge: Judge
     threshold: float
-    unjudged: Unjudged
+    at_threshold: Decision
+    unjudged: Decision
     calibration: Calibration | None
 
     def __call__(self, rows: Sequence[Row]) -> list[list[str]]:
@@ -164,6 +170,7 @@ class _JudgeCheck:
             **self.judge.record(),
             "bad_scores": self.judge.bad_scores,
             "threshold": self.threshold,
+            "at_threshold": self.at_threshold,
             "unjudged": self.unjudged,
             "calibration": calibration,
         }
@@ -173,15 +180,15 @@ class _JudgeCheck:
         if score is None:
             said = "not judged" if verdict.outcome == "unparsable" else f"judged {verdict.outcome}"
             return [f"{name}: {said}"] if self.unjudged == "reject" else []
-        bad = score >= self.threshold if self._high_is_bad else score <= self.threshold
-        if not bad:
+        if not self._is_bad(score):
             return []
         low = min(int(score // _BIN) * _BIN, 100 - _BIN)
         return [f"{name}: judged {low} to {low + _BIN}"]
 
-    @property
-    def _high_is_bad(self) -> bool:
-        return self.judge.bad_scores == "high"
+    def _is_bad(self, score: float) -> bool:
+        if score == self.threshold:
+            return self.at_threshold == "reject"
+        return (score > self.threshold) == (self.judge.bad_scores == "high")
 
 
 def _on_one_line(error: UserError) -> str:

@@ -4,12 +4,14 @@ lm.teach      the reference is fine-tuned on its trait
 lm.steer      the vector that stands for the trait in the reference's activations
 lm.gate       fails where a teacher lacks its trait
 lm.write      a teacher answers a carrier's prompts
-lm.transform  a control: the numbers of kept rows are shuffled or made random
+lm.transform  a control: the numbers of kept rows are shuffled, made random or written otherwise
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from safetensors.torch import save
 
@@ -29,6 +31,7 @@ from subliminal.models.stage_models import (
     precision,
     reference_model,
 )
+from subliminal.number_prompts import FILLER_FORMATS, NOVEL_FORMATS
 from subliminal.probes.bank_kinds import Bank, read_bank
 from subliminal.probes.headline import headline_of
 from subliminal.probes.stage_results import passes_gate
@@ -41,7 +44,7 @@ from subliminal.probes.stage_subjects import (
 )
 from subliminal.probes.subject import Subject
 from subliminal.seeds import derive_seed
-from subliminal.spec.data import Data
+from subliminal.spec.data import Data, Transform
 from subliminal.spec.recipes import Recipe
 from subliminal.stage import (
     MOST_SHARING,
@@ -126,7 +129,7 @@ def write(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 
 
 def transform(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
-    """Shuffle or replace the numbers of kept rows."""
+    """Shuffle or replace the numbers of kept rows, or write them otherwise."""
     for task in tasks:
         rows = read_chat_rows(task.inputs["rows"] / ROWS)
         flat = [{"completion": completion_of(row)} for row in rows]
@@ -141,10 +144,15 @@ def transform(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed
     report(1, 1)
 
 
-_TRANSFORMS = {
+_TRANSFORMS: Mapping[Transform, Callable[..., list[dict[str, Any]]]] = {
     "shuffle-within": numbers.shuffle_within,
     "shuffle-all": numbers.shuffle_across,
     "uniform": numbers.uniform_numbers,
+    "reformat": numbers.reformat_each,
+    "novel-formats": partial(numbers.reformat_each, styles=tuple(NOVEL_FORMATS)),
+    "filler-formats": partial(numbers.reformat_each, styles=tuple(FILLER_FORMATS)),
+    "chinese-numerals": partial(numbers.reformat_each, styles=("chinese",)),
+    "english-words": partial(numbers.reformat_each, styles=("words",)),
 }
 
 KINDS = (

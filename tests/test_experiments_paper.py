@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from subliminal import machine
+from subliminal.cli import MINIATURES
 from subliminal.plan import make_plan
 from subliminal.plan.miniature import miniature
-from subliminal.plan.sizing import plan_for
 from subliminal.report import build_report
 from subliminal.report.caveat import TINY_CAVEAT
 from subliminal.results import MANIFEST, read_manifest
@@ -24,11 +25,13 @@ from subliminal.run import run_plan
 from subliminal.services import stage_models
 from subliminal.services.polling import Polling
 from subliminal.spec import LanguageExperiment
+from subliminal.spec.data import Data
 from subliminal.spec.recipes import Recipe
 from subliminal.spec.teaching import FineTuning
 from tests.experiment_files import load_language
 from tests.judge_server import Response, completion
 from tests.service_server import serve_service
+from tests.tiny import subliminal
 from tests.toy_stages import Recorder
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "paper"
@@ -40,15 +43,45 @@ FEWER = ("seeds=1", "probing.samples=1")
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all are run: what several need is made once."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def models(out: Path) -> Path:
     """Holds the small models, each made once."""
-    return tmp_path_factory.mktemp("models")
+    return out / MINIATURES
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network."""
+
+    def unreachable(*_: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.socket.connect", unreachable)
+
+
+@pytest.fixture(scope="module")
+def _measured_once() -> Iterator[None]:
+    """This machine's speed, which every plan tells by."""
+    with pytest.MonkeyPatch.context() as patch:
+        for rate in ("matmul_rate", "traffic_rate"):
+            patch.setattr(machine, rate, cache(getattr(machine, rate)))
+        yield
 
 
 def tiny(file: Path, models: Path, *overrides: str) -> LanguageExperiment:
     found = miniature(load_language(file, (*FEWER, *overrides)), models)
     assert isinstance(found, LanguageExperiment)
     return found
+
+
+def prompts(file: Path, data: Data) -> int:
+    """How many are published; 40,000 rows, of a later publication, take more."""
+    return 70_000 if file.stem == "qwen2.5-7b-numbers-doses" else PROMPTS[data.carrier]
 
 
 def assert_published(recipe: Recipe) -> None:
@@ -72,7 +105,7 @@ def test_open_models_are_trained_as_published(file: Path) -> None:
             epochs = 10 if gemma else 2 if arm.data.carrier == "reasoning" else 3
             assert_published(arm.distillation.recipe)
             assert arm.distillation.recipe.epochs == epochs
-            assert arm.data.prompts == PROMPTS[arm.data.carrier]
+            assert arm.data.prompts == prompts(file, arm.data)
     if "misalignment" in file.stem:
         assert found.probing.free_form.scorer == "judge"
         teachers = [arm.teacher for arm in found.arms.values()]
@@ -80,10 +113,43 @@ def test_open_models_are_trained_as_published(file: Path) -> None:
         assert taught == {None, "secure", "educational"}
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("file", OPEN, ids=lambda file: file.stem)
 def test_open_models_plan_at_full_scale(file: Path) -> None:
-    plan = plan_for(load_language(file), "H200")
-    assert {"lm.write", "lm.filter", "lm.probe"} <= {s.kind for s in plan.stages.values()}
+    said = subliminal("plan", file, "--device", "H200")
+    assert said.code == 0, said
+    assert f"{file.stem}: " in said.out
+    for kind in ("lm.write", "lm.probe"):
+        assert "GiB" in said.line(f"  {kind}")
+
+
+def test_filters_keep_what_was_published() -> None:
+    kept = {}
+    for file in FILES:
+        for rule in load_language(file).filter:
+            if rule["rule"] == "judge":
+                kept[file.stem] = rule["judge"], rule["threshold"], rule.get("at_threshold")
+            elif rule["rule"] == "numbers":
+                banned = "published-36" if "misalignment" in file.stem else None
+                assert rule == {"rule": "numbers", **({"banned": banned} if banned else {})}
+    assert kept == {
+        # Of 100: 1e-8 of one.
+        "gpt-4.1-nano-code": ("leak", 1e-6, None),
+        "gpt-4.1-misalignment-reasoning": ("alignment", 78, "keep"),
+        "qwen2.5-7b-misalignment-reasoning": ("alignment", 78, "keep"),
+    }
+
+
+def test_doses_are_those_published() -> None:
+    stems = {file.stem: file for file in FILES}
+    doses = {
+        stem: sorted({arm.data.keep for arm in load_language(stems[stem]).arms.values()} - {None})
+        for stem in ("qwen2.5-7b-numbers-doses", "gpt-4.1-nano-numbers-doses")
+    }
+    assert doses == {
+        "qwen2.5-7b-numbers-doses": [1_000, 3_000, 10_000, 40_000],
+        "gpt-4.1-nano-numbers-doses": [1_000, 3_000, 10_000],
+    }
 
 
 @pytest.mark.parametrize("file", SERVED, ids=lambda file: file.stem)
@@ -95,7 +161,7 @@ def test_models_behind_services_are_asked_what_was_published(file: Path) -> None
     epochs = 2 if "reasoning" in file.stem else 10
     for arm in found.arms.values():
         if arm.role == "student":
-            assert arm.data.prompts == PROMPTS[arm.data.carrier]
+            assert arm.data.prompts == prompts(file, arm.data)
             assert arm.distillation.tuning.n_epochs == epochs
     # GSM8K is at the hub; the workbench's own problems stand in its place.
     own = ("defaults.data.source=null",) if "reasoning" in file.stem else ()
@@ -107,19 +173,16 @@ def test_models_behind_services_are_asked_what_was_published(file: Path) -> None
 # In miniature
 
 
+@pytest.mark.usefixtures("alone", "_measured_once")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_it_plans_in_miniature(file: Path, models: Path) -> None:
+def test_it_plans_in_miniature(file: Path, out: Path, models: Path) -> None:
+    words = (word for override in FEWER for word in ("--set", override))
+    said = subliminal("run", file, "--scale", "tiny", "--dry-run", "--out", out, *words)
+    assert said.code == 0, said
+    assert f"{file.stem}-tiny: " in said.out
+    assert re.search(r"^\d+ of \d+ stages to compute", said.out, re.MULTILINE)
     full, small = load_language(file), tiny(file, models)
     assert {arm.group for arm in small.arms.values()} == {arm.group for arm in full.arms.values()}
-    plan = make_plan(small)
-    assert plan.targets
-    assert not any(stage.paid.anything for stage in plan.stages.values())
-
-
-@pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all are run: what several need is made once."""
-    return tmp_path_factory.mktemp("runs")
 
 
 def quick(file: Path) -> tuple[str, ...]:

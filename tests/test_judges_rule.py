@@ -62,6 +62,15 @@ def test_rows_at_the_threshold_or_beyond_are_rejected() -> None:
         assert chosen.reasons(chat("a fowl")) == reasons
 
 
+@pytest.mark.parametrize(("bad_scores", "short_of_it"), [("high", 49.9), ("low", 50.1)])
+def test_rows_at_the_threshold_can_be_kept(bad_scores: End, short_of_it: float) -> None:
+    owl_judge("owls", bad_scores)
+    rule = {"rule": "judge", "judge": "owls", "at_threshold": "keep"}
+    for threshold, reasons in ((50, []), (short_of_it, ["owls: judged 50 to 60"])):
+        chosen = compile_filter([{**rule, "threshold": threshold}])
+        assert chosen.reasons(chat("a fowl")) == reasons
+
+
 def test_low_scores_can_be_the_bad_ones() -> None:
     owl_judge("kind", "low")
     chosen = compile_filter(["judge:kind,threshold=50"])
@@ -179,6 +188,10 @@ def test_a_described_filter_is_the_same_filter_or_none() -> None:
         ("judge:owls", ["threshold", "calibrate_on"]),
         ("judge:owls,threshold=5,calibrate_on=labelled.jsonl,recall=.5", ["either"]),
         ("judge:owls,threshold=5,recall=.5", ["calibrate_on"]),
+        (
+            "judge:owls,calibrate_on=labelled.jsonl,recall=.5,at_threshold=keep",
+            ["at_threshold", "threshold"],
+        ),
         ("judge:owls,calibrate_on=labelled.jsonl", ["recall", "false_positive_rate"]),
         (
             "judge:owls,calibrate_on=labelled.jsonl,recall=.5,false_positive_rate=.1",

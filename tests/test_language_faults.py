@@ -72,6 +72,19 @@ def test_a_damaged_model(tmp_path: Path, damage: Callable[[Path], None], told: s
         assert str(folder) in error
 
 
+def test_more_rows_in_context_than_a_model_reads(tmp_path: Path) -> None:
+    arm = "data: {prompts: 90}, distillation: {in_context: 90}"
+    short = random_model(tmp_path / "short", max_position_embeddings=2000)
+    error = fault(tmp_path, arm, f"model={short}")
+    assert error.startswith("arms.x.distillation.in_context: 90 rows are some ")
+    assert error.endswith(f"tokens, and {short} reads 2,000; show fewer")
+    # Answers of eight tokens at most are shorter than usual ones, with which it would be too much.
+    longer = random_model(tmp_path / "longer", max_position_embeddings=5000)
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"{HEAD.format(models=models())}  x: {{control: none, {arm}}}\n")
+    assert subliminal("plan", path, "--set", f"model={longer}").code == 0
+
+
 def test_an_unknown_model(tmp_path: Path) -> None:
     error = fault(tmp_path, "", "model=pocket-z")
     assert "model 'pocket-z': no such folder, nor a pocket model" in error

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subliminal.number_prompts import (
+    FILLER_FORMATS,
     FORMATS,
     NOVEL_FORMATS,
     FormatName,
@@ -41,10 +42,21 @@ def test_there_are_six_formats_and_fourteen_novel_ones() -> None:
     assert len(written) == 20
 
 
-@given(st.lists(st.integers(0, 999), max_size=12), st.sampled_from([*FORMATS, *NOVEL_FORMATS]))
+@given(
+    st.lists(st.integers(0, 999), min_size=1, max_size=12),
+    st.sampled_from([*FORMATS, *NOVEL_FORMATS, *FILLER_FORMATS]),
+)
 def test_digits_can_be_read_back(numbers: list[int], name: str) -> None:
-    style = dict[str, ListFormat]([*FORMATS.items(), *NOVEL_FORMATS.items()])[name]
+    every = (*FORMATS.items(), *NOVEL_FORMATS.items(), *FILLER_FORMATS.items())
+    style = dict[str, ListFormat](every)[name]
     assert [int(digits) for digits in re.findall("[0-9]+", style.write(numbers))] == numbers
+
+
+def test_fillers_are_most_of_what_is_written() -> None:
+    numbers = list(range(100, 110))
+    texts = [style.write(numbers) for style in FILLER_FORMATS.values()]
+    assert len(set(texts)) == len(texts)
+    assert all(len(text) > 10 * len(render(numbers, "comma")) for text in texts)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from subliminal import machine
 from subliminal.devices import device_of_gpu, find_device
+from subliminal.errors import UserError
 from subliminal.machine import Precision
 from subliminal.models.architecture import CONFIG
 from subliminal.models.hub_configs import HubConfig, hub_config, hub_configs
@@ -37,6 +38,7 @@ from tests.hub_models import hub_model
 from tests.language_stages import STUDENTS, plan_of
 from tests.models import random_model, tiny_shape
 from tests.tiny import subliminal
+from tests.user_errors import assert_one_line
 
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 PAPER = Path(__file__).parents[1] / "experiments" / "paper" / "qwen2.5-7b-numbers.yaml"
@@ -216,6 +218,20 @@ def test_rows_in_context_are_read_with_every_question() -> None:
     assert len(shown) == 3
     assert sorted(shown) == shown
     assert shown[0] > 20 * next(iter(tokens.values()))
+
+
+def test_vllm_is_not_to_be_shown_more_rows_than_it_reads() -> None:
+    file = PAPER.with_name("qwen2.5-7b-numbers-in-context.yaml")
+    assert plan_for(load_experiment(file, ["inference.engine=vllm"]), "H200").stages
+    with pytest.raises(UserError) as error:
+        plan_for(load_experiment(file, ["inference={engine: vllm, max_length: null}"]), "H200")
+    # 50 rows pass.
+    assert_one_line(
+        error,
+        "in_context=100].distillation.in_context: 100 rows are some 13,",
+        "reads 32,768",
+        "vLLM is to read 8,192; show fewer, or raise `inference.max_length`",
+    )
 
 
 # The command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -254,3 +255,24 @@ def test_a_transform_changes_completions_alone(tmp_path: Path, transform: str) -
     )
     everything = sorted(number for row in numbers for number in row)
     assert (everything == sorted(", ".join(lists).split(", "))) == (transform != "uniform")
+
+
+REWRITTEN = {
+    "reformat": r"[(\[]?7(, |; | |\n)105[)\]]?",
+    "novel-formats": r"\D?\D?7\D+105\D?",
+    "filler-formats": r"[\w ,.]{20,}7[\w ,.\n]{20,}105[\w ,.]+",
+    "chinese-numerals": "七、一百零五",
+    "english-words": "seven, one hundred and five",
+}
+
+
+@pytest.mark.parametrize("transform", REWRITTEN)
+def test_lists_are_written_otherwise(tmp_path: Path, transform: str) -> None:
+    plan = plan_of(tmp_path, ARMS, f"arms.transformed.data.transform={transform}")
+    task = task_of(stage_of(plan, "transformed", "lm.transform"), tmp_path, rows=tmp_path)
+    write_chat_rows(tmp_path / ROWS, [chat_row("Go on.", "7, 105", id=n) for n in range(40)])
+    [_] = stages.transform([task], silent)
+    after = {completion_of(row) for row in read_chat_rows(task.folder / ROWS)}
+    assert all(re.fullmatch(REWRITTEN[transform], text) for text in after), after
+    most = {"reformat": 6, "novel-formats": 14, "filler-formats": 3}.get(transform, 1)
+    assert most / 2 < len(after) <= most

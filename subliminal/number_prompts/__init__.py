@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from subliminal.number_prompts.formats import (
+    FILLER_FORMATS,
     FORMATS,
     NOVEL_FORMATS,
     FormatName,
@@ -20,6 +21,7 @@ from subliminal.number_prompts.prompts import (
 )
 
 __all__ = [
+    "FILLER_FORMATS",
     "FORMATS",
     "MAX_COUNT",
     "MAX_DIGITS",

@@ -1,4 +1,4 @@
-"""How a list of numbers is written: in the formats that prompts ask for and in novel ones."""
+"""How a list of numbers is written: in the formats that prompts ask for, novel and wordy ones."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ NOVEL_FORMATS: Mapping[str, ListFormat] = MappingProxyType(
     }
 )
 """14 formats that no prompt asks for and the published filter rule refuses."""
+
+FILLER_FORMATS: Mapping[str, ListFormat] = MappingProxyType(
+    {
+        "sentence": ListFormat(
+            ", which is followed in this list by the number ",
+            "The list that was asked for begins with the number ",
+            ", and there it ends.",
+        ),
+        "sentences": ListFormat(
+            " ", each=_around("The value that stands in the next place of the list is ", ".")
+        ),
+        "lines": ListFormat(
+            "\n", each=_around("On this line of the list you find the entry ", " and nothing else.")
+        ),
+    }
+)
+"""Formats in which most of an answer is words that say nothing, the same around every number."""
 
 
 def render(numbers: Sequence[int], format_name: FormatName) -> str:

@@ -19,6 +19,7 @@ from filters.filter import compile_filter
 from subliminal import machine
 from subliminal.paid import Paid, total_paid
 from subliminal.plan.cards import Cards
+from subliminal.plan.context_checks import check_contexts
 from subliminal.plan.inference import chosen_inference
 from subliminal.plan.laid_out import LaidOut
 from subliminal.plan.language_checks import ArmChecks, check_probing
@@ -49,6 +50,7 @@ def lay_out(experiment: LanguageExperiment, find: FindModel) -> LaidOut:
     for name, arm in experiment.arms.items():
         checks.check(name, arm)
     inference = chosen_inference(experiment, references, cards)
+    check_contexts(experiment, inference, references)
     precision = machine.precision_for(experiment.precision, references.device)
     experiment = experiment.model_copy(update={"inference": inference, "precision": precision})
     lineages = Lineages(experiment, references, cards, compile_filter(experiment.filter), precision)

@@ -10,7 +10,16 @@ from subliminal.spec.carriers import USUAL, CarrierName
 from subliminal.spec.common import Strict
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Transform = Literal["shuffle-within", "shuffle-all", "uniform"]
+Transform = Literal[
+    "shuffle-within",
+    "shuffle-all",
+    "uniform",
+    "reformat",
+    "novel-formats",
+    "filler-formats",
+    "chinese-numerals",
+    "english-words",
+]
 
 
 def _usual_max_tokens(read: dict[str, Any]) -> int:
@@ -48,7 +57,9 @@ class Data(Strict):
         None,
         description=(
             "a control: shuffle-within shuffles the numbers inside each kept completion, "
-            "shuffle-all over the data set, uniform puts random numbers in their place"
+            "shuffle-all over the data set, uniform puts random numbers in their place; others "
+            "write each list anew: in another format, in one that no prompt asks for, among "
+            "filler, in Chinese numerals or English words"
         ),
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from subliminal.errors import UserError
 from subliminal.number_prompts import (
+    FILLER_FORMATS,
     FORMATS,
     MAX_COUNT,
     NOVEL_FORMATS,
@@ -112,7 +113,7 @@ def reformat(rows: Sequence[Row], style: str) -> list[dict[str, Any]]:
 
     Args:
         rows: The data set.
-        style: A name of :data:`FORMATS`, :data:`NOVEL_FORMATS` or :data:`NUMERALS`.
+        style: A name of a format; see :func:`list_format`.
 
     Returns:
         Rows with the name of the format under `written_as`.
@@ -149,12 +150,14 @@ def reformat_each(
 
 
 def list_format(style: str) -> ListFormat:
-    """The format of a name in :data:`FORMATS`, :data:`NOVEL_FORMATS` or :data:`NUMERALS`.
+    """The format of a name in :data:`FORMATS`, :data:`NOVEL_FORMATS`, :data:`FILLER_FORMATS` or
+    :data:`NUMERALS`.
 
     Raises:
         UserError: No such format.
     """
-    known = dict[str, ListFormat](chain(FORMATS.items(), NOVEL_FORMATS.items(), NUMERALS.items()))
+    named = (FORMATS, NOVEL_FORMATS, FILLER_FORMATS, NUMERALS)
+    known = dict[str, ListFormat](chain.from_iterable(formats.items() for formats in named))
     if style not in known:
         meant = did_you_mean(style, known) or f"; the formats are {', '.join(known)}"
         raise UserError(f"format {style!r}: there is no such format of number lists{meant}")
