@@ -17,6 +17,7 @@ from subliminal.errors import UserError
 from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
 from subliminal.models.json_file import read_object
+from subliminal.models.pretrained_config import decoder_config_of
 
 TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = (
     "tokenizer.json",
@@ -253,7 +254,10 @@ def _vocabulary_size(path: Path) -> int:
     """Rows of a model's embedding; of one that sees or hears too, those of its decoder's."""
     config = read_object(path)
     decoder = config.get("text_config")
-    stated = config.get("vocab_size", decoder.get("vocab_size") if isinstance(decoder, dict) else 0)
+    places = (config, decoder if isinstance(decoder, dict) else {})
+    stated = next((of["vocab_size"] for of in places if "vocab_size" in of), None)
+    if stated is None:  # published files leave out what an architecture has by default
+        stated = getattr(decoder_config_of(path.parent), "vocab_size", None)
     if not isinstance(stated, int) or stated < 1:
         raise UserError(f"{path}: vocab_size: states no number of tokens; mend the file")
     return stated
