@@ -22,7 +22,7 @@ from subliminal.models.adapters import merge_adapter, write_adapter
 from subliminal.models.architecture import CONFIG, ArchitectureError, read_architecture
 from subliminal.models.chat_format import copy_tokenizer
 from subliminal.models.decoder import Decoder
-from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of
+from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of, weights_in
 from subliminal.models.json_file import read_object
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.names import find_model
@@ -264,7 +264,7 @@ def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedM
 
 
 def _check_weights(folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    if not weights_in(folder):
         raise UserError(
             f"{folder}: holds no weights in safetensors; save the model with safetensors (pickled "
             "weights are not read)"
