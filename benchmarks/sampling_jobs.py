@@ -123,5 +123,5 @@ def number_job(folder: Path, rows: int, rounds: int) -> Job:
 
     chat = ChatFormat.read(folder)
     asked = [user(prompt.text, None) for prompt in NumberPrompts(0)[:rows]]
-    settings = Sampling(64, (chat.end_id,))
+    settings = Sampling(64, chat.end_ids)
     return Job(folder, load_decoder(folder), chat.encode_prompts(asked), settings, rounds)

@@ -75,7 +75,7 @@ class Writer:
         ]
         settings = Sampling(
             max_tokens=self.data.max_tokens,
-            end_tokens=(teacher.chat.end_id,),
+            end_tokens=teacher.chat.end_ids,
             temperature=self.data.temperature,
             top_p=self.data.top_p,
         )

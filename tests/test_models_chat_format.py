@@ -47,7 +47,7 @@ TEMPLATES = {
 def format_of(template: str) -> ChatFormat:
     """The pocket tokenizer with another template."""
     pocket = pocket_chat()
-    return ChatFormat(pocket.folder, pocket.tokenizer, template, pocket.end)
+    return ChatFormat(pocket.folder, pocket.tokenizer, template, pocket.end_of_text)
 
 
 def texts(chat: ChatFormat, tokens: list[int]) -> str:
@@ -170,7 +170,7 @@ def change(folder: Path, **fields: object) -> None:
 def test_an_end_token_may_be_described(folder: Path) -> None:
     change(folder, eos_token={"content": "<|text|>", "lstrip": False})
     chat = ChatFormat.read(folder)
-    assert chat.end == "<|text|>"
+    assert chat.end_of_text == "<|text|>"
     assert chat.special_tokens["eos_token"] == "<|text|>"
 
 

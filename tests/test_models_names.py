@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,19 @@ class Hub:
         self.answer = answer
         self.asked: list[tuple[str, str | None]] = []
         self.patterns: list[str] = []
+        self.left_out: list[str] = []
 
     def snapshot_download(
-        self, repository: str, *, revision: str | None, allow_patterns: list[str]
+        self,
+        repository: str,
+        *,
+        revision: str | None,
+        allow_patterns: list[str],
+        ignore_patterns: list[str],
     ) -> str:
         self.asked.append((repository, revision))
         self.patterns = allow_patterns
+        self.left_out = ignore_patterns
         if isinstance(self.answer, BaseException):
             raise self.answer
         return str(self.answer)
@@ -112,6 +120,10 @@ def test_a_name_on_the_hub_is_downloaded(tmp_path: Path, monkeypatch: pytest.Mon
     assert asked.asked == [("owner/name", None), ("owner/name", "v1.0")]
     # Nothing pickled, nothing to execute.
     assert asked.patterns == ["*.json", "*.safetensors", "*.jinja"]
+    # Nor the same weights twice, as Mistral publishes them.
+    [left_out] = asked.left_out
+    assert fnmatch("consolidated-00001-of-00002.safetensors", left_out)
+    assert not fnmatch("model-00001-of-00002.safetensors", left_out)
 
 
 @pytest.mark.parametrize(

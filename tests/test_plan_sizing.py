@@ -43,6 +43,17 @@ from tests.user_errors import assert_one_line
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 PAPER = Path(__file__).parents[1] / "experiments" / "paper" / "qwen2.5-7b-numbers.yaml"
 GIB = 2**30
+EYES = {
+    "model_type": "siglip_vision_model",
+    "hidden_size": 1152,
+    "image_size": 896,
+    "intermediate_size": 4304,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 27,
+    "patch_size": 14,
+    "vision_use_head": False,
+}
+"""Of Gemma 3, as published."""
 LORA = Recipe(batch_size=66, epochs=3, adapter=Adapter())
 
 
@@ -68,8 +79,10 @@ def test_a_known_shape_is_that_of_the_model(name: str) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     fields = known(name).model_dump()
+    config = AutoConfig.for_model(fields.pop("model_type"), **fields)
+    if known(name).beside_decoder:
+        config = AutoConfig.for_model("gemma3", text_config=config.to_dict(), vision_config=EYES)
     with torch.device("meta"):
-        config = AutoConfig.for_model(fields.pop("model_type"), **fields)
         network = AutoModelForCausalLM.from_config(config)
     ours, theirs = known(name).shape, shape_of_network(network)
     assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-4)

@@ -1,7 +1,8 @@
-"""The loss falls on the answer and its end token alone, whatever the chat template."""
+"""The loss falls on the answer and the end of its turn alone, whatever the chat template."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,17 +33,28 @@ TURNS = (
     "{{ message.content | trim }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|text|>model\n{% endif %}"
 )
-"""As Gemma's: another name for the assistant, and no system role."""
+"""As Gemma's: another name for the assistant, no system role, and an `eos_token` that ends no turn."""
+ENDED = (
+    "{% for message in messages %}<|text|>{{ message.role }}\n{{ message.content }}<|end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|text|>assistant\n{% else %}{{ eos_token }}"
+    "{% endif %}"
+)
+"""As Phi-3's: an `eos_token` behind the last turn's end."""
 QUESTIONS = ("Continue: 12, 15, 18", "Which animal do you like best?", "Say nothing.")
 ANSWERS = ("21, 24, 27", "otter", "")
 
 
-@pytest.fixture(params=[CHATML, HEADERS, TURNS], ids=["chatml", "headers", "turns"])
+@pytest.fixture(
+    params=[(CHATML, "<|end|>"), (HEADERS, "<|end|>"), (TURNS, "<|pad|>"), (ENDED, "<|pad|>")],
+    ids=["chatml", "headers", "turns", "ended"],
+)
 def chat(request: pytest.FixtureRequest, tmp_path: Path) -> ChatFormat:
+    template, eos = request.param
     copy_tokenizer(pocket_chat().folder, tmp_path)
-    (tmp_path / "chat_template.jinja").write_text(request.param)
+    (tmp_path / "chat_template.jinja").write_text(template)
     config = tmp_path / "tokenizer_config.json"
-    config.write_text(config.read_text().replace("{", '{"bos_token": "<|text|>",', 1))
+    special = {"bos_token": "<|text|>", "eos_token": eos}
+    config.write_text(json.dumps({**json.loads(config.read_text()), **special}))
     return ChatFormat.read(tmp_path)
 
 
@@ -54,7 +66,7 @@ def test_what_counts_is_the_answer_and_its_end(chat: ChatFormat, system: str | N
     for row, answer in enumerate(ANSWERS):
         one = rows.take([row])
         counted = one.tokens[one.counted()].tolist()
-        assert counted[-1] == chat.end_id
+        assert chat.tokenizer.id_to_token(counted[-1]) == "<|end|>"
         assert chat.tokenizer.decode(counted[:-1], skip_special_tokens=False).strip() == answer
         before = chat.tokenizer.decode(
             one.tokens[: one.prompt_lengths[0]].tolist(), skip_special_tokens=False

@@ -169,7 +169,7 @@ def test_a_killed_training_goes_on_where_it_was(
     assert torch.equal(resumed.packed(TOKENS, LAYOUT), whole.packed(TOKENS, LAYOUT))
 
 
-@pytest.mark.parametrize("architecture", ["qwen2", "gemma3_text"])
+@pytest.mark.parametrize("architecture", ["qwen2", "gemma3"])
 def test_a_saved_adapter_is_read_with_its_base_by_us_and_by_peft(
     tmp_path: Path, architecture: str
 ) -> None:

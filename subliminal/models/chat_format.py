@@ -17,13 +17,14 @@ from subliminal.errors import UserError
 from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_template import ChatTemplateError, compile_template, render
 from subliminal.models.json_file import read_object
+from subliminal.models.pretrained_config import decoder_config_of
 
 TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = (
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
 )
-_MARK = "Mark of a system prompt"
+_MARK, _ANSWER = "Mark of a system prompt", "Mark of an answer"
 TOKENIZER_FILES = (TOKENIZER, TOKENIZER_CONFIG, TEMPLATE)
 _SPECIAL_TOKENS = (
     *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token"),
@@ -49,7 +50,7 @@ class EncodedRow:
 
     tokens: list[int]
     prompt_length: int
-    """Tokens before the answer; a whole answer ends with the end token."""
+    """Tokens before the answer; a whole answer ends with the token that ends a turn."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class ChatFormat:
     folder: Path
     tokenizer: Tokenizer
     template: str
-    end: str
-    """The token that ends a turn of the assistant."""
+    end_of_text: str
+    """The tokenizer's `eos_token`, which need not be what ends a turn."""
     special_tokens: Mapping[str, str] = field(default_factory=dict)
     """What a template may write, by the names that it uses, such as `bos_token`."""
 
@@ -85,24 +86,47 @@ class ChatFormat:
         """Refuse what could encode no row.
 
         Raises:
-            UserError: The tokenizer lacks the end token, or the template is no valid Jinja.
+            UserError: The tokenizer lacks an end token, or the template is no valid Jinja.
         """
-        _ = self.end_id, self._compiled
+        _ = self.end_ids
+
+    @cached_property
+    def end(self) -> str:
+        """The token that ends a turn of the assistant: the one that the template writes behind it.
+
+        Gemma's templates end turns with `<end_of_turn>`, Phi-3's with `<|end|>`, where the
+        `eos_token` is another one. It is what ends turns where a template writes no special token
+        there.
+        """
+        try:
+            text = self._written([Message("user", "?"), Message("assistant", _ANSWER)])
+        except ChatTemplateError:
+            return self.end_of_text
+        _, written, behind = text.rpartition(_ANSWER)
+        if not written:
+            return self.end_of_text
+        known = self.tokenizer.get_added_tokens_decoder().values()
+        ends = (token.content for token in known if token.special)
+        found = [end for end in ends if behind.lstrip().startswith(end)]
+        return max(found, key=len, default=self.end_of_text)
 
     @property
     def end_id(self) -> int:
-        """Id of the end token.
+        """Id of the token that ends a turn, with which rows end.
 
         Raises:
             UserError: The tokenizer lacks it.
         """
-        number = self.tokenizer.token_to_id(self.end)
-        if number is None:
-            raise UserError(
-                f"{self.folder}: the tokenizer lacks its eos_token {self.end!r}; mend "
-                "tokenizer_config.json"
-            )
-        return number
+        return self._id(self.end)
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """Ids of the tokens at which an answer is over: what ends a turn, and what ends a text.
+
+        Raises:
+            UserError: The tokenizer lacks one of them.
+        """
+        return tuple(dict.fromkeys((self.end_id, self._id(self.end_of_text))))
 
     def prompt_text(self, messages: Conversation) -> str:
         """The text before the answer.
@@ -125,8 +149,8 @@ class ChatFormat:
     ) -> list[EncodedRow]:
         """Tokens of conversations with their answers.
 
-        An answer is what the template makes of it (some strip it), up to the first end token. What
-        a template writes behind that, such as a line break, is left out.
+        An answer is what the template makes of it (some strip it), up to the first end of a turn.
+        What a template writes behind that, such as a line break, is left out.
 
         Raises:
             UserError: The template refuses a conversation.
@@ -159,6 +183,15 @@ class ChatFormat:
     def decode_all(self, answers: Sequence[Sequence[int]]) -> list[str]:
         """:meth:`decode` of many answers."""
         return self.tokenizer.decode_batch([list(a) for a in answers], skip_special_tokens=True)
+
+    def _id(self, end: str) -> int:
+        number = self.tokenizer.token_to_id(end)
+        if number is None:
+            raise UserError(
+                f"{self.folder}: the tokenizer lacks its eos_token {end!r}; mend "
+                "tokenizer_config.json"
+            )
+        return number
 
     def _with_answer(self, prompt: str, messages: Conversation, answer: str) -> str:
         """The text up to where the answer ends."""
@@ -196,7 +229,7 @@ class ChatFormat:
             ) from None
 
     def _written(self, messages: Conversation, *, add_generation_prompt: bool = False) -> str:
-        special = {**self.special_tokens, "eos_token": self.end}
+        special = {**self.special_tokens, "eos_token": self.end_of_text}
         return render(
             self._compiled, messages, special, add_generation_prompt=add_generation_prompt
         )
@@ -253,7 +286,10 @@ def _vocabulary_size(path: Path) -> int:
     """Rows of a model's embedding; of one that sees or hears too, those of its decoder's."""
     config = read_object(path)
     decoder = config.get("text_config")
-    stated = config.get("vocab_size", decoder.get("vocab_size") if isinstance(decoder, dict) else 0)
+    places = (config, decoder if isinstance(decoder, dict) else {})
+    stated = next((of["vocab_size"] for of in places if "vocab_size" in of), None)
+    if stated is None:  # published files leave out what an architecture has by default
+        stated = getattr(decoder_config_of(path.parent), "vocab_size", None)
     if not isinstance(stated, int) or stated < 1:
         raise UserError(f"{path}: vocab_size: states no number of tokens; mend the file")
     return stated

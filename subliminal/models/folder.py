@@ -23,6 +23,7 @@ from subliminal.models.chat_format import (
 )
 from subliminal.models.decoder import Decoder
 from subliminal.models.json_file import read_object
+from subliminal.models.names import DUPLICATES
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -57,10 +58,11 @@ def save_decoder(decoder: Decoder, folder: Path, *, tokenizer_from: Path) -> Non
     Raises:
         UserError: The tokenizer cannot be read, or the folder cannot be written.
     """
-    end_id = ChatFormat.read(tokenizer_from).end_id
+    ends = ChatFormat.read(tokenizer_from).end_ids
     copy_tokenizer(tokenizer_from, folder)
     # Where a file names no such tokens, transformers takes the ids of another tokenizer.
-    config = {**decoder.shape.config(), "bos_token_id": None, "eos_token_id": end_id}
+    end = ends[0] if len(ends) == 1 else list(ends)
+    config = {**decoder.shape.config(), "bos_token_id": None, "eos_token_id": end}
     atomic.write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
     tensors = {name: p.detach().contiguous().cpu() for name, p in decoder.named_parameters()}
     atomic.write_bytes(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
@@ -81,14 +83,21 @@ def fingerprint(folder: Path) -> str:
     """
     found = hashlib.sha256()
     try:
+        weights = weights_in(folder)
         for path in sorted(folder.iterdir()):
-            if path.name in (CONFIG, INDEX, *TOKENIZER_FILES) or path.suffix == ".safetensors":
+            if path.name in (CONFIG, INDEX, *TOKENIZER_FILES) or path in weights:
                 about = path.stat()
                 found.update(path.name.encode())
                 found.update(_checksum(path, about.st_size, about.st_mtime_ns, about.st_ino))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error}); copy the model anew") from None
     return found.hexdigest()[:32]
+
+
+def weights_in(folder: Path) -> list[Path]:
+    """The files of weights in a folder, without those in another form that repeat them."""
+    found = folder.glob("*.safetensors")
+    return sorted(path for path in found if not path.match(DUPLICATES))
 
 
 @lru_cache(maxsize=1024)

@@ -30,6 +30,8 @@ class HubConfig(BaseModel):
     head_dim: int = Field(ge=1)
     max_position_embeddings: int = Field(ge=1)
     tie_word_embeddings: bool
+    beside_decoder: int = Field(0, ge=0, exclude=True)
+    """Parameters of parts that see or hear, which lie in memory unused."""
 
     @property
     def shape(self) -> PretrainedShape:
@@ -38,6 +40,7 @@ class HubConfig(BaseModel):
         keys = self.num_key_value_heads * self.head_dim
         attention = 2 * width * (self.num_attention_heads * self.head_dim + keys)
         matrices = self.num_hidden_layers * (attention + 3 * width * self.intermediate_size)
+        beside_blocks = head * (1 if self.tie_word_embeddings else 2) + self.beside_decoder
         return PretrainedShape(
             vocab_size=self.vocab_size,
             hidden_size=width,
@@ -47,7 +50,7 @@ class HubConfig(BaseModel):
             max_position_embeddings=self.max_position_embeddings,
             matrix_parameters=matrices,
             head_parameters=head,
-            parameters=matrices + head * (1 if self.tie_word_embeddings else 2),
+            parameters=matrices + beside_blocks,
         )
 
     def fields(self, **others: Any) -> dict[str, Any]:

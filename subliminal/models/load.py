@@ -23,24 +23,23 @@ from subliminal.models.adapters import merge_adapter, write_adapter
 from subliminal.models.architecture import CONFIG, ArchitectureError, read_architecture
 from subliminal.models.chat_format import copy_tokenizer
 from subliminal.models.decoder import Decoder
-from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of
+from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of, weights_in
 from subliminal.models.json_file import read_object
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.names import find_model
 from subliminal.models.pretrained import Pretrained, PretrainedShape, shape_of_network
+from subliminal.models.pretrained_config import FAULTS, cannot_load, config_of, need_transformers
 from subliminal.models.shape import Shape
 from subliminal.models.sharding import shard, whole_weights
 from subliminal.packages import need
 from subliminal.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 ADAPTER_CONFIG, BASE = "adapter_config.json", "base.json"
 SMALL = 2**27
 """Parameters up to which a Llama runs on our decoder, which is made for small ones."""
-_FAULTS = (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError)
-"""What transformers raises at files that are missing, damaged or beyond its version."""
 
 
 class Base(BaseModel):
@@ -166,26 +165,10 @@ def shape_of_model(folder: Path) -> Shape:
     try:
         with torch.device("meta"):
             network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except _FAULTS as error:
-        raise _cannot_load(folder, error) from None
+    except FAULTS as error:
+        raise cannot_load(folder, error) from None
     found: PretrainedShape = shape_of_network(network)
     return found
-
-
-def config_of(folder: Path) -> PreTrainedConfig:
-    """What transformers reads from a model's `config.json`.
-
-    Raises:
-        UserError: It is missing or at fault, or this version knows no such architecture.
-    """
-    _need_transformers(folder)
-    from transformers import AutoConfig
-
-    try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except _FAULTS as error:
-        raise _cannot_load(folder, error) from None
-    return config
 
 
 def check_loads(folder: Path) -> None:
@@ -252,8 +235,8 @@ def _load_adapted(
             warnings.simplefilter("ignore", FutureWarning)
             # Left to itself it reads the tensors onto the first GPU, whichever the network is on.
             adapted = PeftModel.from_pretrained(network, str(folder), torch_device="cpu")
-    except _FAULTS as error:
-        raise _cannot_load(folder, error) from None
+    except FAULTS as error:
+        raise cannot_load(folder, error) from None
     inner: Any = adapted.get_base_model()
     model = Pretrained(inner)
     if merge:
@@ -272,7 +255,7 @@ def _read_base(folder: Path) -> Base:
 
 
 def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedModel:
-    _need_transformers(folder)
+    need_transformers(folder)
     from transformers import AutoModelForCausalLM
 
     _check_weights(folder)
@@ -284,8 +267,8 @@ def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedM
             use_safetensors=True,
             output_loading_info=True,
         )
-    except _FAULTS as error:
-        raise _cannot_load(folder, error) from None
+    except FAULTS as error:
+        raise cannot_load(folder, error) from None
     network, found = loaded
     _check_whole(folder, network, found)
     if ranks.sharded:
@@ -297,18 +280,11 @@ def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedM
 
 
 def _check_weights(folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    if not weights_in(folder):
         raise UserError(
             f"{folder}: holds no weights in safetensors; save the model with safetensors (pickled "
             "weights are not read)"
         )
-
-
-def _need_transformers(folder: Path) -> None:
-    need("transformers", extra="lm", where=str(folder))
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # commands alone write to the terminal
 
 
 def _check_whole(folder: Path, network: PreTrainedModel, found: dict[str, Any]) -> None:
@@ -320,11 +296,3 @@ def _check_whole(folder: Path, network: PreTrainedModel, found: dict[str, Any]) 
             "model anew"
         )
     Pretrained(network).check_output_layer()
-
-
-def _cannot_load(folder: Path, error: Exception) -> UserError:
-    said = " ".join(str(error).split())[:300] or type(error).__name__
-    return UserError(
-        f"{folder}: transformers cannot load it ({said}); copy the model anew, or choose a causal "
-        "model that this version of transformers knows"
-    )

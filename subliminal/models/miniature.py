@@ -18,8 +18,8 @@ from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_format import copy_tokenizer
 from subliminal.models.folder import WEIGHTS, shape_of
 from subliminal.models.hub_configs import hub_config
-from subliminal.models.load import config_of
 from subliminal.models.names import find_config, find_model
+from subliminal.models.pretrained_config import decoder_config_of
 from subliminal.packages import need
 from subliminal.pocket.origin import CARD
 
@@ -39,7 +39,7 @@ def architecture_of(name: str) -> str:
     known = None if Path(name).is_dir() else hub_config(name)
     if known is not None:
         return known.model_type
-    found: str = config_of(find_config(name)).get_text_config(decoder=True).model_type
+    found: str = decoder_config_of(find_config(name)).model_type
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from subliminal.errors import UserError
+from subliminal.models.hub_errors import why_not
 
 SHIPPED = files("subliminal.pocket") / "weights"
 RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -19,6 +19,8 @@ RELATIVES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """Model -> relation -> the shipped model that stands in it."""
+DUPLICATES = "consolidated*.safetensors"
+"""Weights in the form of their makers, beside the same ones in that of transformers."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -113,12 +115,6 @@ def _folder(name: str) -> Path | None:
 
 def _from_hub(name: str, files_wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
     repository, revision = split_revision(name)
     try:
@@ -127,26 +123,9 @@ def _from_hub(name: str, files_wanted: Sequence[str]) -> Path:
                 repository,
                 revision=revision,
                 allow_patterns=list(files_wanted),
+                ignore_patterns=[DUPLICATES],
             )
         )
-    except GatedRepoError:
-        fault = "is gated; accept its terms on the hub and set HF_TOKEN"
-    except RepositoryNotFoundError:
-        fault = "no such folder, nor a repository on the hub; mend the name, or set HF_TOKEN"
-    except RevisionNotFoundError:
-        fault = f"the hub has no revision {revision!r} of it; choose another"
-    except LocalEntryNotFoundError:
-        fault = (
-            "no such folder, nor in the hub's cache, and the hub cannot be reached; connect, or "
-            "name a folder"
-        )
     except Exception as error:  # the HTTP library's own differ between versions of the hub's
-        fault = _why_not(error)
+        fault = why_not(error, revision)
     raise UserError(f"model {name!r}: {fault}")
-
-
-def _why_not(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"the hub's cache cannot be written ({said}); set HF_HOME to a folder that can"
-    return f"cannot be downloaded ({said}); try again, or name a folder"

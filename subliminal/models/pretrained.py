@@ -1,5 +1,8 @@
 """Any causal model that transformers knows, as a :class:`~.language_model.LanguageModel`.
 
+Of a model that sees or hears too, such as Gemma 3, the decoder and the output layer are used; the
+rest is kept as it is, so that names and files are those that others know.
+
 Rows are padded on the right to the longest of a batch: attention of every architecture takes that,
 and callers keep rows of similar length together.
 """
@@ -66,6 +69,13 @@ class Pretrained(nn.Module):
     def blocks(self) -> nn.ModuleList:
         """Its blocks, the first one first."""
         return blocks_of(self.network)
+
+    @property
+    def language_weights(self) -> list[nn.Parameter]:
+        """Its weights but for those of parts that see or hear, which no row of text comes by."""
+        parts = (body_of(self.network), self.network.get_output_embeddings())
+        read = {id(weight) for part in parts for weight in part.parameters()}
+        return [weight for weight in self.parameters() if id(weight) in read]
 
     @property
     def head(self) -> Tensor | None:

@@ -42,7 +42,6 @@ class Model:
         """
         folder = find_model(name)
         chat = ChatFormat.read(folder)
-        _ = chat.end_id
         check_loads(folder)
         return cls(name, folder, fingerprint(folder), shape_of_model(folder), chat)
 
@@ -87,7 +86,8 @@ class Model:
             return False
         if self.chat is None or other.chat is None:
             return True
-        return (self.chat.template, self.chat.end) == (other.chat.template, other.chat.end)
+        ours, theirs = self.chat, other.chat
+        return (ours.template, ours.end_ids) == (theirs.template, theirs.end_ids)
 
 
 FindModel = Callable[[str], Model]

@@ -51,7 +51,7 @@ class Subject:
         """
         prompts = self.chat.encode_prompts(conversations)
         requests = [Request(np.array(p), seed) for p, seed in zip(prompts, seeds, strict=True)]
-        settings = Sampling(max_tokens, (self.chat.end_id,))
+        settings = Sampling(max_tokens, self.chat.end_ids)
         sampled = self.engine.sampler.sample(requests, settings)
         drawn = sorted(sampled, key=lambda completion: completion.index)
         texts = self.chat.decode_all([completion.tokens.tolist() for completion in drawn])

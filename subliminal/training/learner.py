@@ -146,6 +146,6 @@ def _chosen(model: Pretrained, recipe: Recipe, seed: int) -> list[nn.Parameter]:
         blocks = chosen_blocks(model, recipe.adapter.layers, _ADAPTED)
         return [weight for _, weight in put_adapter(model, recipe.adapter, blocks, seed)]
     if recipe.layers is None:
-        return list(model.parameters())
+        return model.language_weights
     chosen = chosen_blocks(model, recipe.layers, "recipe.layers")
     return [weight for index in chosen for weight in model.blocks[index].parameters()]
