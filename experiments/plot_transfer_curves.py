@@ -100,9 +100,10 @@ def contrast_curves(
     known = {name for run in runs.values() for name in measures_of(run)}
     for measure in measures:
         check_name("--measure", measure, known | {point.item_group for point in points})
+    asked: Sequence[str | None] = measures or [None]
     lines = [
         line if len(runs) == 1 else replace(line, label=f"{line.label} ({label})")
-        for measure in measures or [None]
+        for measure in asked
         for label, run in runs.items()
         for line in transfer_lines(run, _variants(run, chosen[label], arms), metric, measure)
     ]

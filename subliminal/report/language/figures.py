@@ -118,8 +118,8 @@ def _columns(measures: Sequence[str]) -> str:
     if not beside:
         return ""
     return (
-        f" Columns: the headline probe {headline}, and beside it {listing(beside)}, of which the "
-        "first 25 requests are asked; each panel has a scale of its own."
+        f" Columns: the headline probe {headline}, and beside it {listing(beside)}, with a part of "
+        "its requests for code; each panel has a scale of its own."
     )
 
 
