@@ -93,10 +93,9 @@ def split_revision(name: str) -> tuple[str, str | None]:
 def split_commit(name: str) -> tuple[str, str] | None:
     """Repository and commit of a name that :func:`pinned` gave; None of any other."""
     repository, commit = split_revision(name)
-    at_commit = (
-        commit is not None and _COMMIT.fullmatch(commit) and _REPOSITORY.fullmatch(repository)
-    )
-    return (repository, commit) if at_commit and commit else None
+    if commit is None or not (_COMMIT.fullmatch(commit) and _REPOSITORY.fullmatch(repository)):
+        return None
+    return repository, commit
 
 
 def shipped_models() -> list[str]:
