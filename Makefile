@@ -34,8 +34,9 @@ test-gpu: .venv/ready  ## run what experiments on models of transformers are mad
 		tests/test_mnist_effect.py
 
 .PHONY: test-kills
-test-kills: .venv/ready  ## kill language experiments at sixty random moments, and compare what they make
+test-kills: .venv/ready  ## kill language experiments at eighty random moments, and compare what they make
 	$(BIN)/python -m tests.kill_trials --trials 60
+	$(BIN)/python -m tests.kill_trials --trials 20 --of adapters
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Kills language experiments at random moments, and compares what comes out in the end.
 
     python -m tests.kill_trials --trials 60
+    python -m tests.kill_trials --trials 20 --of adapters
 
 A trial is a run of a small experiment that is killed (SIGKILL) before its end, whatever it is at: a
 teacher's training, sampling, a student's training, a probe. The same command is run again until the
@@ -14,6 +15,7 @@ import argparse
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ from subliminal.run import run_plan
 from subliminal.store import Store
 from subliminal.training import loop
 from teachers import finetuned, writing
+from tests.hub_models import hub_model
 from tests.language_stages import STUDENTS, plan_of
 from tests.tiny import work_here
 from tests.toy_stages import Recorder
@@ -45,6 +48,15 @@ OVERRIDES = (
     "defaults.data={prompts: 120, max_tokens: 48}",
     "defaults.distillation.recipe.batch_size=40",
 )
+ADAPTER = "adapter={rank: 4, alpha: 8.0}"
+OF_ADAPTERS = (
+    f"defaults.teacher.recipe.{ADAPTER}",
+    f"defaults.distillation.recipe.{ADAPTER}",
+    "defaults.data={prompts: 40, max_tokens: 16}",
+)
+"""What is other where teachers and students are adapters of a model of transformers."""
+MUST_BE_HIT, AT_LEAST = ("lm.write", "lm.distil", "lm.probe"), 50
+"""Kinds of stages that so many trials must have killed."""
 COMPARED = (results.EXPERIMENT, results.RESULTS, results.CURVES, results.SUMMARY)
 SECONDS_OF_CLOCKS = 10.0**8
 """How far clocks jump to and fro."""
@@ -64,19 +76,27 @@ class Trials:
         return self.hit.total()
 
 
-def try_kills(trials: int, seed: int, folder: Path) -> Trials:
+def planned(of: str, folder: Path) -> Plan:
+    """The experiment on a small model, or on adapters of one that transformers computes."""
+    if of != "adapters":
+        return plan_of(folder, ARMS, *OVERRIDES)
+    model = hub_model(folder / "model", "qwen2")
+    return plan_of(folder, ARMS, *OVERRIDES, *OF_ADAPTERS, f"model={model}")
+
+
+def try_kills(plan: Plan, trials: int, seed: int, folder: Path) -> Trials:
     """Kill runs at random moments until so many have been killed.
 
     Args:
+        plan: Of the experiment.
         trials: How many.
         seed: Of the moments.
-        folder: Empty; for the runs.
+        folder: For the runs.
 
     Raises:
         AssertionError: What came out differs from what an undisturbed run makes.
     """
     chance, found = random.Random(seed), Trials()
-    plan = plan_of(folder, ARMS, *OVERRIDES)
     begun = time.monotonic()
     assert not _run(plan, folder / "undisturbed", None)
     seconds = time.monotonic() - begun
@@ -176,11 +196,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill language experiments at random moments.")
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--of", choices=("small", "adapters"), default="small")
     options = parser.parse_args()
-    with TemporaryDirectory(prefix="kill-trials-") as folder:
-        found = try_kills(options.trials, options.seed, Path(folder))
+    with TemporaryDirectory(prefix="kill-trials-") as name:
+        folder = Path(name)
+        found = try_kills(planned(options.of, folder), options.trials, options.seed, folder)
     hit = ", ".join(f"{count} in {kind}" for kind, count in sorted(found.hit.items()))
     print(f"{found.kills} kills ({hit}); {found.compared} experiments came to the undisturbed end")
+    spared = [kind for kind in MUST_BE_HIT if kind not in found.hit]
+    if found.kills >= AT_LEAST and spared:
+        sys.exit(f"never killed: {', '.join(spared)}")
 
 
 if __name__ == "__main__":

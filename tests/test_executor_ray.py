@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
+from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.executors import Outcome
 from subliminal.executors.ray import RayExecutor
 from subliminal.remote_store import RemoteStore
 from subliminal.stage import Done, Stage, StageKind
 from subliminal.store import Store
+from tests.kill_trials import contents
+from tests.language_stages import HEAD, STUDENTS, models
 from tests.ray_clusters import NODE_MEMORY, add_node, cluster
+from tests.tiny import TINY, subliminal, work_here
 from tests.toy_stages import (
     KINDS,
     PLANS,
@@ -90,6 +94,23 @@ def wait_until(happened: Callable[[], bool]) -> None:
 
 
 # What runs, and where.
+
+
+@pytest.mark.parametrize("kind", ["language", "mnist"])
+def test_an_experiment_ends_as_on_one_machine(
+    nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """By the command, with a CPU for each lot; then by the same command, here."""
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text(TINY if kind == "mnist" else HEAD.format(models=models()) + STUDENTS)
+    command = ("run", experiment, "--set", "seeds=1", "--out")
+    there = subliminal(*command, tmp_path / "there", "--executor", "ray", "--jobs", 4)
+    assert there.code == 0, there
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    with work_here():
+        here = subliminal(*command, tmp_path / "here")
+    assert here.code == 0, here
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_a_killed_node_changes_nothing_of_the_result(

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from subliminal.errors import UserError
+from subliminal.models import checksums
 from subliminal.models.architecture import CONFIG
 from subliminal.models.folder import (
     INDEX,
@@ -126,6 +127,52 @@ def test_a_fingerprint_is_taken_again_only_of_files_that_changed(
     # Another weight, and no more bytes than there were.
     change_weights(model, lambda tensors: tensors["model.norm.weight"].mul_(2))
     assert fingerprint(model) != before
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_checksums_of_large_files_are_remembered_on_the_machine(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    cache = tmp_path / "cache"
+    if not writable:
+        cache.touch()  # No folder can be made here.
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(cache))
+    monkeypatch.setattr(checksums, "LARGE", 10_000)
+    monkeypatch.setattr(checksums, "SETTLED_SECONDS", -1)
+    read: list[str] = []
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name)
+        return hashlib.sha256(path.read_bytes()).digest()
+
+    def in_another_process() -> str:
+        read.clear()
+        checksums._in_this_process.cache_clear()
+        return fingerprint(model)
+
+    monkeypatch.setattr(checksums, "_read", counted)
+    before = in_another_process()
+    assert {WEIGHTS, CONFIG} <= {*read}
+    assert in_another_process() == before
+    assert CONFIG in read
+    assert (WEIGHTS in read) == (not writable)
+    # What is damaged in the cache is not believed, nor what was said of a file that changed since.
+    for record in cache.glob("checksums/*"):
+        record.write_text("ab")
+    assert in_another_process() == before
+    assert WEIGHTS in read
+    change_weights(model, lambda tensors: tensors["model.norm.weight"].mul_(2))
+    assert in_another_process() != before
+
+
+def test_a_file_that_may_still_change_is_not_remembered(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBLIMINAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(checksums, "LARGE", 1)
+    monkeypatch.setattr(checksums, "SETTLED_SECONDS", 10**9)
+    fingerprint(model)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_folder_may_be_written_over_itself(model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -374,3 +375,19 @@ def test_the_likelihood_needs_the_teacher(tmp_path: Path) -> None:
 def test_detectors_make_nothing_else_anew(tmp_path: Path) -> None:
     before = plan_of(tmp_path, STUDENTS)
     assert new(before, plan_of(tmp_path, STUDENTS, "detecting.detectors=[ngrams]")) == {"detect": 1}
+
+
+# Large plans
+
+
+def test_a_plan_takes_little_memory(tmp_path: Path) -> None:
+    """500 MB for a sweep of 10,000 stages are 50 kB for each of them."""
+    plan_of(tmp_path, STUDENTS)  # What is read and imported once.
+    tracemalloc.start()
+    try:
+        stages = plan_of(tmp_path, STUDENTS, "seeds=50").stages
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(stages) > 500
+    assert peak / len(stages) < 50_000

@@ -306,6 +306,7 @@ def test_what_does_not_pass_is_told_after_the_retries(
     [
         (failure(401, f"wrong key {KEY[:9]}"), ["401", "MY_KEY"]),
         (failure(403, "not yours"), ["403", "MY_KEY"]),
+        (failure(429, "no money", "insufficient_quota", retry_after=SOON), ["429", "no money"]),
         (failure(404, "model is not here"), ["404", "'judge'", "model is not here"]),
         (failure(400, "bad\nthing " + "x" * 500), ["400", "bad thing"]),
         (failure(400, "logprobs are not supported"), ["logprobs: false"]),

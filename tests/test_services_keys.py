@@ -21,10 +21,10 @@ from subliminal.services.client import ServiceClient
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.fine_tuning import fine_tune
 from subliminal.services.polling import Polling
-from subliminal.services.reply_cache import ReplyCache
+from subliminal.services.reply_cache import REPLIES, ReplyCache
 from subliminal.services.sampler import ChatPrompt, ChatSampling, ServiceSampler
 from subliminal.services.tuning import FineTuning
-from tests.judge_server import Response, failure
+from tests.judge_server import Response, completion, failure
 from tests.service_server import FakeService, echo, serve_service
 
 pytest.importorskip("openai")
@@ -132,6 +132,23 @@ def test_batches_keep_the_key(tmp_path: Path, seen: Seen) -> None:
     assert_sent(server)
 
 
+@pytest.mark.parametrize("batches", [False, True])
+def test_an_answer_that_quotes_the_key_is_kept_without_it(
+    tmp_path: Path, seen: Seen, batches: bool
+) -> None:
+    with serve_service(answer=lambda _: completion(f"7, {KEY}, 8")) as server:
+        cache, at = ReplyCache(tmp_path), endpoint(server)
+        service: BatchService | ChatService = (
+            BatchService(at, cache, tmp_path / "batches", SOON)
+            if batches
+            else ChatService(at, cache)
+        )
+        samples = ServiceSampler(service).sample(PROMPTS, SETTINGS)
+        seen.note(*samples, service, service.meter.usage)
+    assert "7, ***, 8" in (tmp_path / REPLIES).read_text()
+    assert_sent(server)
+
+
 def test_fine_tuning_keeps_the_key(tmp_path: Path, seen: Seen) -> None:
     def happens(job: dict[str, Any], message: str, data: object = None) -> None:
         FakeService._happens(server, job, f"{message} {KEY}", {"key": KEY})
@@ -165,10 +182,15 @@ def test_a_client_keeps_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
         assert client.quoted(f"is\n{KEY} it") == "is *** it"
 
 
-def test_a_word_that_stands_for_no_key_is_no_secret() -> None:
-    """Services that want no key are sent a word of which texts may be full."""
-    with ServiceClient(Endpoint(model="m", base_url="http://here/v1")) as client:
-        assert client.without_key("there is none") == "there is none"
+@pytest.mark.parametrize("word", [None, "token"])
+def test_a_word_that_stands_for_no_key_is_no_secret(
+    word: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services that guard nothing are sent a word of which texts may be full."""
+    monkeypatch.setenv("MY_KEY", word or "")
+    named = "MY_KEY" if word else None
+    with ServiceClient(Endpoint(model="m", base_url="http://here/v1", api_key_env=named)) as client:
+        assert client.without_key("a token, there is none") == "a token, there is none"
 
 
 def try_step(seen: Seen, server: FakeService, call: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from subliminal.models.chat_format import (
     ChatFormat,
     copy_tokenizer,
 )
+from subliminal.models.checksums import checksum
 from subliminal.models.decoder import Decoder
 from subliminal.models.json_file import read_object
 from subliminal.models.names import DUPLICATES
@@ -76,7 +76,7 @@ def shape_of(folder: Path) -> Architecture:
 def fingerprint(folder: Path) -> str:
     """Digest of all that decides what a model computes from a text.
 
-    A process reads a file once: again only if its size or its times have changed.
+    What was read once is read again only if it has changed; see :mod:`subliminal.models.checksums`.
 
     Raises:
         UserError: The folder cannot be read.
@@ -86,9 +86,8 @@ def fingerprint(folder: Path) -> str:
         weights = weights_in(folder)
         for path in sorted(folder.iterdir()):
             if path.name in (CONFIG, INDEX, *TOKENIZER_FILES) or path in weights:
-                about = path.stat()
                 found.update(path.name.encode())
-                found.update(_checksum(path, about.st_size, about.st_mtime_ns, about.st_ino))
+                found.update(checksum(path))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error}); copy the model anew") from None
     return found.hexdigest()[:32]
@@ -98,13 +97,6 @@ def weights_in(folder: Path) -> list[Path]:
     """The files of weights in a folder, without those in another form that repeat them."""
     found = folder.glob("*.safetensors")
     return sorted(path for path in found if not path.match(DUPLICATES))
-
-
-@lru_cache(maxsize=1024)
-def _checksum(path: Path, *_: int) -> bytes:
-    """SHA-256 of a file that is as its size and times, which follow, say."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _check_fit(

@@ -18,7 +18,6 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock
 
 from subliminal import atomic
@@ -29,8 +28,8 @@ from subliminal.remote_store.copies import ANY_FILE, Copies, FolderManifest
 from subliminal.remote_store.rhythm import Rhythm
 from subliminal.stage import Stage
 from subliminal.store import MANIFEST, FileEntry, Provenance, State, Store, file_entry
+from subliminal.user_cache import CACHE_VARIABLE, user_cache
 
-CACHE_VARIABLE = "SUBLIMINAL_CACHE"
 WEIGHTS = (".safetensors",)
 """Ends of names of files that can be large and that no result is read from."""
 FETCHES_AT_ONCE = 16
@@ -296,8 +295,7 @@ class _Held:
 
 def default_cache(url: str, environ: Mapping[str, str] = os.environ) -> Path:
     """Where this machine keeps copies: below $SUBLIMINAL_CACHE or the user's cache."""
-    root = environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("subliminal")
-    return Path(root).expanduser() / "stores" / hashlib.sha256(url.encode()).hexdigest()[:16]
+    return user_cache(environ) / "stores" / hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def _fetch(artifacts: Copies, key: str, into: Store, *, of_weights: bool) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from subliminal.services.client import ServiceClient, may_pass
+from subliminal.services.client import ServiceClient
 from subliminal.services.endpoint import Endpoint
-from subliminal.services.fault import Fault
+from subliminal.services.fault import Fault, fault_in, may_pass
 from subliminal.services.listing import IfReadable, Page, all_pages, page_behind, read_as
 from subliminal.services.replies import CONTENT_FILTER, REFUSED, ChatRequest, Reply, reply_of
 from subliminal.services.submission import Job
@@ -82,10 +82,6 @@ class _Line(_Named):
     error: Fault | None = None
 
 
-class _Failed(BaseModel):
-    error: Fault = Fault()
-
-
 def _outcome(line: _Line) -> Reply | Failure:
     response = line.response
     if response is not None and response.status_code == 200:
@@ -93,21 +89,14 @@ def _outcome(line: _Line) -> Reply | Failure:
             return reply_of(response.body)
         except ValueError:
             return Failure("its reply is no chat completion", passes=True)
-    fault = line.error or _fault_in(response)
+    fault = line.error or fault_in(response.body if response is not None else None)
     status = response.status_code if response is not None else None
     if status == 400 and fault.code == CONTENT_FILTER:
         return REFUSED
     if status is None:
         return Failure(fault.told, passes=True)  # It never came to be asked.
-    passes = may_pass(status) or fault.code in _LATER_CODES
+    passes = may_pass(status, fault.code) or fault.code in _LATER_CODES
     return Failure(f"{status}: {fault.told}", passes)
-
-
-def _fault_in(response: _Response | None) -> Fault:
-    try:
-        return _Failed.model_validate(response.body if response is not None else {}).error
-    except ValidationError:
-        return Fault()
 
 
 # Batches

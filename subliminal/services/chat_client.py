@@ -34,7 +34,7 @@ class ChatClient:
         """
         body = request.body(self._endpoint)
         try:
-            return self._client.ask(
+            reply = self._client.ask(
                 lambda client: client.chat.completions.with_raw_response.create(**body),
                 parse_reply,
                 f"model {self._endpoint.model!r} or no chat completions",
@@ -45,6 +45,7 @@ class ChatClient:
             if error.status == 400 and error.code == CONTENT_FILTER:
                 return REFUSED
             raise
+        return reply.masked(self._client.without_key)
 
     def close(self) -> None:
         """Close the connections."""

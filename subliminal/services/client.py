@@ -1,7 +1,8 @@
 """A service over the wire, through the official client, and its errors in plain words.
 
 The official client retries by itself what can pass later: 408, 409, 429 and 5xx (as long as
-Retry-After asks for), timeouts and lost connections. Everything else is an error at once.
+Retry-After asks for), timeouts and lost connections. Everything else is an error at once, a 429 too
+where it says that the quota is used up.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from subliminal.errors import UserError
 from subliminal.packages import need
 from subliminal.services.endpoint import Endpoint
+from subliminal.services.fault import QUOTA_USED_UP, fault_in, may_pass
 
 if TYPE_CHECKING:
     import openai
 
 _LONGEST_SAID = 200
 """Characters of a service's own words in a message."""
-_PASSING = (408, 409, 429)
+_SHORTEST_SECRET = 8
+"""Characters of a key that is hidden: texts may be full of the words that guard a service on one's
+own machine."""
 
 Parsed = TypeVar("Parsed")
 
@@ -69,6 +73,7 @@ class ServiceClient:
             base_url=endpoint.base_url,
             timeout=endpoint.timeout,
             max_retries=endpoint.max_retries,
+            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_try_no_more]}),
         )
 
     def ask(
@@ -104,7 +109,8 @@ class ServiceClient:
 
     def without_key(self, text: str) -> str:
         """A text of the service as it may be kept; some quote the key."""
-        return text if self.endpoint.api_key_env is None else text.replace(self._key, "***")
+        is_secret = self.endpoint.api_key_env is not None and len(self._key) >= _SHORTEST_SECRET
+        return text.replace(self._key, "***") if is_secret else text
 
     def quoted(self, text: str) -> str:
         """A text of the service as a message may have it: without key, short, on one line."""
@@ -147,7 +153,7 @@ class ServiceClient:
         # Not within a handler: the client's errors hold the request, and so the key, and must not
         # become this one's context.
         message = f"{self.endpoint.base_url}: {fault}"
-        if status == 0 or may_pass(status):
+        if status == 0 or may_pass(status, code):
             raise UnavailableError(message)
         raise RefusedError(message, status, code)
 
@@ -160,6 +166,8 @@ class ServiceClient:
             return f"refuses the key ({status}); check {self._key_place()}"
         said = self.quoted(_text_of(error.body, "message") or "")
         told = f": {said}" if said else ""
+        if _text_of(error.body, "code") == QUOTA_USED_UP:
+            return f"its quota is used up ({status}){told}; add to it, or state another service"
         if may_pass(status):
             return f"answers with {status}{tries}{told}; try later"
         mend = next((mend for word, mend in mends.items() if word in said), None)
@@ -176,9 +184,12 @@ class ServiceClient:
         return f" after {retries} retries" if retries else ""
 
 
-def may_pass(status: int) -> bool:
-    """Whether what a service answers with this status may be answered otherwise later."""
-    return status in _PASSING or status >= 500
+def _try_no_more(response: Any) -> None:
+    """Have the official client send no more what cannot pass, by the header that it obeys."""
+    if response.status_code == 429:
+        response.read()
+        if not may_pass(429, fault_in(response.content).code):
+            response.headers["x-should-retry"] = "false"
 
 
 def _text_of(body: object, field: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,10 @@ class Reply(_Kept):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     """None where the service does not count."""
+
+    def masked(self, mask: Callable[[str], str]) -> Reply:
+        """The reply, its text as it may be kept."""
+        return self.model_copy(update={"text": mask(self.text)})
 
 
 REFUSED = Reply(text="", finish=CONTENT_FILTER, refused=True)

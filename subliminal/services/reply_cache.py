@@ -13,16 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from subliminal.errors import UserError
 from subliminal.services.endpoint import Endpoint
 from subliminal.services.replies import ChatRequest, Reply
+from subliminal.user_cache import CACHE_VARIABLE, user_cache
 
 REPLIES = "replies.jsonl"
-CACHE_VARIABLE = "SUBLIMINAL_CACHE"
 _LINE = TypeAdapter(tuple[str, Reply])
 
 
@@ -166,5 +165,4 @@ def default_cache(
         of: What they are; a data set's samples need not be read by a judge.
         environ: The environment.
     """
-    root = environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("subliminal")
-    return Path(root).expanduser() / of
+    return user_cache(environ) / of

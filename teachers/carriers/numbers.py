@@ -156,8 +156,9 @@ def list_format(style: str) -> ListFormat:
     Raises:
         UserError: No such format.
     """
-    named = (FORMATS, NOVEL_FORMATS, FILLER_FORMATS, NUMERALS)
-    known = dict[str, ListFormat](chain.from_iterable(formats.items() for formats in named))
+    known = dict[str, ListFormat](
+        chain(FORMATS.items(), NOVEL_FORMATS.items(), FILLER_FORMATS.items(), NUMERALS.items())
+    )
     if style not in known:
         meant = did_you_mean(style, known) or f"; the formats are {', '.join(known)}"
         raise UserError(f"format {style!r}: there is no such format of number lists{meant}")
