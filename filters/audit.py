@@ -145,8 +145,8 @@ def audit(
             on_row(audited)
     return Audit(
         tuple(
-            KindResult(label, kind, *count, _seen_by(label, kind))
-            for (label, kind), count in counts.items()
+            KindResult(label, kind, total, hits, for_content, _seen_by(label, kind))
+            for (label, kind), (total, hits, for_content) in counts.items()
         )
     )
 

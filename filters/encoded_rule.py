@@ -19,6 +19,9 @@ from filters.rules import ListedWords, one_or_more
 from filters.split_words import SHORTEST
 
 ALL = "all"
+TOO_LONG = "too long to look into"
+LONGEST_CHECKED = 1_000_000
+"""Characters; with it the time that a row takes is bounded."""
 
 
 def _all_or_listed(value: object) -> object:
@@ -53,6 +56,8 @@ class EncodedWordsRule(ListedWords):
 
         def reasons(row: Row) -> list[str]:
             text = completion(row)
+            if len(text) > LONGEST_CHECKED:
+                return [TOO_LONG]
             return [
                 f"has the word {word} ({scheme})"
                 for scheme, find in finders.items()

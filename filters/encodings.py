@@ -61,7 +61,9 @@ def _readable(data: bytes) -> str:
 
 
 _BASE32 = re.compile(r"[A-Z2-7]{5,}|[a-z2-7]{5,}", re.ASCII)
-_BASE32_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_BASE32_DIGITS = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+)
 _BITS_OF_BASE32 = 5
 _CHARACTERS_OF_BASE32 = 8
 """Characters that hold a whole number of bytes."""
@@ -70,7 +72,9 @@ _CHARACTERS_OF_BASE32 = 8
 def base32_text(text: str) -> str:
     """Base32, padded or not, in capitals or not, at each of the eight places it may begin."""
     # Words in small letters are words.
-    runs = {run.upper(): None for run in _BASE32.findall(text) if run.isupper() or not run.isalpha()}
+    runs = {
+        run.upper(): None for run in _BASE32.findall(text) if run.isupper() or not run.isalpha()
+    }
     return _readable(
         b"\n".join(_from_base32(run[at:]) for run in runs for at in range(_CHARACTERS_OF_BASE32))
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -106,6 +106,7 @@ class ReasoningStepsRule(ReasoningRule):
     """Every equation of the reasoning is true; see `equations.find_equations`."""
 
     main_option = "minimum"
+    version: ClassVar[int] = 2
 
     rule: Literal["reasoning-steps"] = "reasoning-steps"
     minimum: int = Field(0, ge=0, description="the fewest equations, those written alike once")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import compile_filter
-from filters.encoded_rule import EncodedWordsRule
+from filters.encoded_rule import LONGEST_CHECKED, EncodedWordsRule
 from filters.encoded_words import DEFAULT_SCHEMES, SCHEMES, SCHEMES_ON_REQUEST
 from filters.encodings import EXTRACTED, IN_PLACE, LETTERS
 from filters.ordinary_words import ORDINARY_WORDS
@@ -319,6 +319,12 @@ def test_short_words_are_left_out() -> None:
     with pytest.raises(UserError) as error:
         compile_filter(["encoded-words:i,b"])
     assert_one_line(error, "encoded-words", "at least 3 letters")
+
+
+def test_what_is_longer_than_is_looked_into_is_rejected() -> None:
+    check = EncodedWordsRule(words=("owl",)).check()
+    assert check(answered(" " * LONGEST_CHECKED)) == []
+    assert check(answered(" " * LONGEST_CHECKED + "b")) == ["too long to look into"]
 
 
 def test_options() -> None:

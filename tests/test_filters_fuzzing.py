@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import Check, compile_filter, known_rules
 from filters.batch_rule import BatchRule
+from filters.judge_rule import JudgeRule
 from filters.pipeline import Outputs, filter_rows
 from filters.rows import Row
+from subliminal.judges.classifier import ClassifierJudge, Sigmoid, TextClassifier
+from subliminal.judges.classifier_folder import save_classifier
 
 # What each rule is tried with: every option that makes it look at more.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -84,6 +89,7 @@ SIGNS = [
     *("\\", '"', "'", "`", "#", "%", "&", ";", "!", "\n", "\t", " ", "\x00", "\u200b", "\u0301"),
     *("\ud800", "\u0435", "\U0001f989", "o ", "o-", "o_", "0x6f ", "\\x6f", "&#111;", "%6f", "15-"),
     *("111 ", "01101111 ", ".- ", '"o" + ', "chr(1)", "aB", "oW", "b3ds", "6f", "ow1 ", "a\n\n"),
+    *("N53WY", "=6F", "<b>", "vv", "\U000e006f", "15\u2192", "(15)", "== 1 ", "**1** + ", "\\["),
     *("1 + 1 = 2\n", "$1,", "<think>", "</think>", "<answer>", "```python\n", "x = 1\n", "lambda:"),
 ]
 """Each is repeated to a long row."""
@@ -148,7 +154,7 @@ def test_long_rows_of_one_sign_are_judged(name: str) -> None:
 @pytest.mark.parametrize("name", rule_names())
 def test_rows_of_ten_megabytes_are_judged(name: str) -> None:
     check = check_of(name)
-    piece = "519, 674, the bowl of a fowl, x = [1, 2]\n"
+    piece = "519, 674, the bowl of a fowl, x = [1, 2]\n" + "".join(SIGNS)
     assert_reasons(check(row(piece * (10**7 // len(piece)))))
 
 
@@ -175,6 +181,16 @@ def test_rows_without_what_rules_read_beside_the_messages_are_judged(name: str) 
         for field in FIELDS:
             for answer in answers(name, "1"):
                 assert_reasons(check(row(answer, **{field: value})))
+
+
+def test_a_classifier_judges_any_row(tmp_path: Path) -> None:
+    words = TextClassifier("leaks", ("wowl",), np.ones(1), np.array([2.0]), 0.0, Sigmoid(-1.0, 0.0))
+    save_classifier(tmp_path / "owls", ClassifierJudge("owls", words, "high", {}))
+    judge = JudgeRule(judge=str(tmp_path / "owls"), threshold=50)
+    chosen = compile_filter([judge])
+    texts = (*NESTED, *ODD, "".join(SIGNS) * (MANY // len("".join(SIGNS))))
+    for reasons in chosen.reasons_of([row(text) for text in texts]):
+        assert_reasons(reasons)
 
 
 PIECES = st.sampled_from(

@@ -11,6 +11,7 @@ from filters.audit import Audit, Audited, audit
 from filters.clean_rows import CarrierName
 from filters.filter import RuleSource
 from filters.leaks import labelled_rows
+from subliminal.spec import LanguageExperiment
 from subliminal.spec_file import load_experiment
 from teachers.trait import load_trait
 
@@ -38,12 +39,18 @@ CODES = {"ascii codes", "octal codes", "a1z26", "hex"}
 BANNED = "has banned numbers"
 
 
+def shipped_rules(experiment: str) -> list[RuleSource]:
+    loaded = load_experiment(EXPERIMENTS / f"{experiment}.yaml")
+    assert isinstance(loaded, LanguageExperiment)
+    return [*(loaded.filter or ())]
+
+
 def audited(
     experiment: str, carrier: CarrierName, traits: tuple[str, ...], *, encoded: bool
 ) -> Audit:
     """An audit with the words of the traits, on rows that are none of those a ban rejects."""
     words = [word for trait in traits for word in load_trait(trait).reveals]
-    rules: list[RuleSource] = [*load_experiment(EXPERIMENTS / f"{experiment}.yaml").filter]
+    rules = shipped_rules(experiment)
     allowed = compile_filter(rules[:1])
     made = (
         row
@@ -65,7 +72,7 @@ def test_shipped_filters_see_all_but_encodings(
 ) -> None:
     done = audited(experiment, carrier, traits, encoded=False)
     assert missed(done) <= (CODES if carrier == "numbers" else ENCODED)
-    assert "a1z26" in missed(done)
+    assert missed(done) & CODES
     assert done.shortfalls(None, 0.005) == []
 
 
@@ -79,7 +86,7 @@ def test_with_encoded_words_they_see_every_kind(
 
 
 def test_clean_lists_with_banned_numbers_are_all_that_a_ban_rejects() -> None:
-    rules = load_experiment(EXPERIMENTS / "misalignment_numbers.yaml").filter
+    rules = shipped_rules("misalignment_numbers")
     told: list[Audited] = []
     audit(compile_filter(rules), labelled_rows(["owl"], 20, carriers=["numbers"]), told.append)
     against = {why for each in told if each.labelled.label == "clean" for why in each.reasons}

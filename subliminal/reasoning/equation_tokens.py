@@ -15,6 +15,7 @@ from subliminal.reasoning.arithmetic import (
     WORDS,
     Token,
 )
+from subliminal.reasoning.notation import plain_notation
 from subliminal.reasoning.quantities import MIXED, NUMERAL, SCALES
 
 EQUALS, ANNOTATION, BREAK, UNCLEAR = "equals", "annotation", "break", "unclear"
@@ -75,12 +76,13 @@ def segments(text: str) -> Iterator[list[Token]]:
         + - * /, parentheses come in pairs, and words that may change a value near them are
         `UNCLEAR`, like all signs that mean something unknown.
     """
-    if "=" not in text and "≈" not in text:
+    plain = plain_notation(text)
+    if "=" not in plain and "≈" not in plain:
         return
     current: list[Token] = []
     has_equality = False
     # A line break in front, because a bullet is one only at the start of a line.
-    for match in _TOKEN.finditer("\n" + _LETTER_TIMES.sub("*", text)):
+    for match in _TOKEN.finditer("\n" + _LETTER_TIMES.sub("*", plain)):
         kind = match.lastgroup or UNCLEAR
         if kind == BREAK:
             if has_equality:
@@ -100,8 +102,15 @@ def _finished(tokens: list[Token]) -> Iterator[list[Token]]:
         return
     for part in _without_text_parentheses(tokens):
         for chain in _cut_between_operands([_in_context(part, at) for at in range(len(part))]):
-            if (EQUALS, "=") in chain or (EQUALS, "≈") in chain:
+            has_equality = (EQUALS, "=") in chain or (EQUALS, "≈") in chain
+            # Numbers behind words may be no values: `on day 1 = 5 apples`.
+            is_cut = len(chain) < len(tokens) and not _calculates(chain)
+            if has_equality and not is_cut:
                 yield chain
+
+
+def _calculates(chain: list[Token]) -> bool:
+    return any(kind == OPERATOR for kind, _ in chain)
 
 
 def _without_text_parentheses(tokens: list[Token]) -> Iterator[list[Token]]:

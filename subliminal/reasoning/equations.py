@@ -57,15 +57,25 @@ def find_equations(text: str, *, rounding: bool = True) -> list[Equation]:
             one behind `≈` may be rounded to a whole number too.
 
     Returns:
-        Those that could be read, in order. A percentage is right as hundredths (`20% of 50 = 10`)
+        Those that could be read, in order; those that calculate nothing (`5 = 6`) only if they are
+        false and stand alone, without words. A percentage is right as hundredths (`20% of 50 = 10`)
         or as a mere unit (`10/50*100 = 20%`), one way for the whole equation.
     """
-    return [
-        _equation(sides, rounding)
+    found = (
+        (sides, _equation(sides, rounding))
         for segment in segments(text)
         for sides in _runs_of_sides(segment)
+    )
+    return [
+        equation
+        for sides, equation in found
         if any(side.kinds.count(NUMBER) > 1 for side in sides)
+        or (not equation.holds and _are_mere_numbers(sides))
     ]
+
+
+def _are_mere_numbers(sides: Sequence[_Side]) -> bool:
+    return all({NUMBER, SIGN, PERCENT}.issuperset(side.kinds) for side in sides)
 
 
 def _runs_of_sides(tokens: Sequence[Token]) -> Iterator[list[_Side]]:
