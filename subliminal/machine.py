@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ import loky
 import psutil
 
 Precision = Literal["float32", "bfloat16"]
+Attention = Literal["sdpa", "flash_attention_2"]
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 PACKAGES = ("subliminal", "torch", "torchvision", "numpy", "scipy", "statsmodels", "scikit-learn")
@@ -120,7 +122,7 @@ def description() -> dict[str, Any]:
         "processor": _processor(),
         "cores": cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        **({"gpus": ", ".join(devices)} if devices else {}),
+        **({"gpus": ", ".join(devices), "attention": fast_attention()} if devices else {}),
     }
 
 
@@ -152,6 +154,18 @@ def fast_precision(on: str | None = None) -> Precision:
 
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     return "bfloat16" if _cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "float32"
+
+
+def fast_attention(on: str | None = None) -> Attention:
+    """The attention of large models that pays here, as transformers calls it.
+
+    Both compute the same but for rounding, so that it is in no stage key.
+
+    Args:
+        on: `cpu` or `cuda`; default: where matrix products run here.
+    """
+    there = (on or device()) == "cuda" and find_spec("flash_attn") is not None
+    return "flash_attention_2" if there else "sdpa"
 
 
 def precision_for(stated: Precision | Literal["auto"], on: str) -> Precision:

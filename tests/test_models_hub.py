@@ -1,4 +1,4 @@
-"""The hub's answers as its own library meets them: a server on this machine, named by HF_ENDPOINT."""
+"""The hub's answers as its own library meets them: a server of ours, named by HF_ENDPOINT."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ TURNS = (
     "{{ message.content | trim }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|text|>model\n{% endif %}"
 )
-"""As Gemma's: another name for the assistant, no system role, and an `eos_token` that ends no turn."""
+"""As Gemma's: no system role, and an `eos_token` that ends no turn."""
 ENDED = (
     "{% for message in messages %}<|text|>{{ message.role }}\n{{ message.content }}<|end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|text|>assistant\n{% else %}{{ eos_token }}"

@@ -1,4 +1,4 @@
-"""What ends a turn where it is not the tokenizer's `eos_token`: in rows, and while a model writes."""
+"""What ends a turn where it is not the `eos_token`: in rows, and while a model writes."""
 
 from __future__ import annotations
 

@@ -222,6 +222,7 @@ def test_settings_reach_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "max_model_len": 20,
         "enable_prefix_caching": True,
         "trust_remote_code": False,
+        "language_model_only": True,
     }
     assert wanted.items() <= load["engine"].items()
     assert "enable_lora" not in load["engine"]

@@ -94,6 +94,7 @@ def test_the_model_and_its_adapters_are_asked_by_their_names(
         "--enable-lora",
         "--max-lora-rank 16",
         "--generation-config vllm",
+        "--language-model-only",
     ):
         assert flag in said
     assert "skip-tokenizer" not in said

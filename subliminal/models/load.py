@@ -21,6 +21,7 @@ from subliminal.errors import UserError
 from subliminal.models.adapter_card import CARD, Trained, adapter_card
 from subliminal.models.adapters import merge_adapter, write_adapter
 from subliminal.models.architecture import CONFIG, ArchitectureError, read_architecture
+from subliminal.models.attention_choice import choose_attention
 from subliminal.models.chat_format import copy_tokenizer
 from subliminal.models.decoder import Decoder
 from subliminal.models.folder import fingerprint, load_decoder, save_decoder, shape_of, weights_in
@@ -275,6 +276,7 @@ def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedM
         shard(network, ranks)
     else:
         network.to(machine.device())
+    choose_attention(network)
     whole: PreTrainedModel = network
     return whole
 

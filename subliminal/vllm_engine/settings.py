@@ -73,6 +73,8 @@ class EngineSettings:
             # Not the defaults of the model's authors, which would change what is drawn.
             "generation_config": "vllm",
             "skip_tokenizer_init": True,
+            # Of a model that sees too, which would want its tokenizer for pictures.
+            "language_model_only": True,
             "seed": 0,
             **(lora if rank else {}),
             **share,
