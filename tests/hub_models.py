@@ -78,7 +78,7 @@ def sparse_gemma(folder: Path, seed: int = 0) -> Path:
     have the names of the published files.
     """
     text = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2}
-    stated = {
+    stated: dict[str, Any] = {
         "model_type": "gemma3",
         "architectures": ["Gemma3ForConditionalGeneration"],
         "mm_tokens_per_image": 4,
