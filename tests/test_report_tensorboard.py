@@ -77,14 +77,12 @@ def test_damaged_losses_are_a_user_error(run: Path, store: Store) -> None:
 
 
 def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    read_back = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     out = tmp_path / "events"
     assert write_events(EXPECTED, out) == 2
     assert {path.name for path in out.iterdir()} == {one.folder for one in EXPECTED}
     for one in EXPECTED:
-        read = EventAccumulator(str(out / one.folder)).Reload()
+        read = read_back.EventAccumulator(str(out / one.folder)).Reload()
         assert {tag: [(e.step, e.value) for e in read.Scalars(tag)] for tag in one.tags} == one.tags
     with pytest.raises(UserError) as error:
         write_events(EXPECTED, out)
