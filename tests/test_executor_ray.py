@@ -20,9 +20,9 @@ from subliminal.remote_store import RemoteStore
 from subliminal.stage import Done, Stage, StageKind
 from subliminal.store import Store
 from tests.kill_trials import contents
-from tests.language_stages import HEAD, STUDENTS, models
+from tests.language_stages import HEAD, models
 from tests.ray_clusters import NODE_MEMORY, add_node, cluster
-from tests.tiny import TINY, subliminal, work_here
+from tests.tiny import subliminal, work_here
 from tests.toy_stages import (
     KINDS,
     PLANS,
@@ -96,13 +96,18 @@ def wait_until(happened: Callable[[], bool]) -> None:
 # What runs, and where.
 
 
-@pytest.mark.parametrize("kind", ["language", "mnist"])
+ARMS = """\
+  reference: {role: reference}
+  untaught: {teacher: {by: nothing}, control: none}
+"""
+
+
 def test_an_experiment_ends_as_on_one_machine(
-    nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the command, with a CPU for each lot; then by the same command, here."""
     experiment = tmp_path / "experiment.yaml"
-    experiment.write_text(TINY if kind == "mnist" else HEAD.format(models=models()) + STUDENTS)
+    experiment.write_text(HEAD.format(models=models()) + ARMS)
     command = ("run", experiment, "--set", "seeds=1", "--out")
     there = subliminal(*command, tmp_path / "there", "--executor", "ray", "--jobs", 4)
     assert there.code == 0, there

@@ -347,7 +347,7 @@ def test_rows_can_go_to_standard_output_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-c", *command, *options], capture_output=True, text=True, check=True
     )
-    assert "leaks that word rules can see" in done.stderr
+    assert "rules can see" in " ".join(done.stderr.split())
     assert {"messages", "label", "reasons"} <= json.loads(done.stdout.splitlines()[0]).keys()
     assert all(line.startswith("{") for line in done.stdout.splitlines())
 

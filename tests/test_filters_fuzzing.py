@@ -154,7 +154,7 @@ def test_long_rows_of_one_sign_are_judged(name: str) -> None:
 @pytest.mark.parametrize("name", rule_names())
 def test_rows_of_ten_megabytes_are_judged(name: str) -> None:
     check = check_of(name)
-    piece = "519, 674, the bowl of a fowl, x = [1, 2]\n" + "".join(SIGNS)
+    piece = "519, 674, the bowl of a fowl, x = [1, 2]\n" * 100 + "".join(SIGNS)
     assert_reasons(check(row(piece * (10**7 // len(piece)))))
 
 
