@@ -14,7 +14,7 @@ import argparse
 import time
 from typing import cast
 
-from filters import compile_filter
+from filters import code, compile_filter, encoded_rule, reasoning_rules
 from filters.rows import Row
 
 RULES = (
@@ -27,7 +27,11 @@ PIECES = (
     *("a", "0", "1 ", "o ", "o-", "15-", "(15)", "6f ", "b3ds ", "N53WY ", "ow1 ", "aB", "<b>"),
     *("=6F", "\\x6f", "&#111;", '"o" + ', "01101111 ", ".- ", "\u0435", "1 + 1 = 2\n", "**1** + "),
 )
-LIMITS = {"code-words": 20_000, "reasoning-steps": 100_000, "encoded-words": 1_000_000}
+LIMITS = {
+    "code-words": code.MAX_CHARACTERS,
+    "reasoning-steps": reasoning_rules.LONGEST_CHECKED,
+    "encoded-words": encoded_rule.LONGEST_CHECKED,
+}
 MEGABYTE = 10**6
 SHOWN = 3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -33,6 +33,8 @@ class EncodedWordsRule(ListedWords):
 
     Words as they are it does not see: it stands beside the rule `words`.
     """
+
+    version: ClassVar[int] = 2
 
     rule: Literal["encoded-words"] = "encoded-words"
     schemes: Annotated[tuple[Scheme, ...], BeforeValidator(_all_or_listed)] = Field(

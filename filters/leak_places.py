@@ -15,8 +15,8 @@ from random import Random
 from types import MappingProxyType
 
 from filters.clean_rows import CODE_INDENT, CarrierName, Draft
+from subliminal.number_prompts import MAX_COUNT, MAX_DIGITS
 
-MOST_NUMBERS = 10
 _SENTENCES: Mapping[CarrierName, tuple[str, ...]] = MappingProxyType(
     {
         "reasoning": ("We note {} here.", "Remember: {}.", "(So far: {})"),
@@ -49,8 +49,8 @@ def allows(carrier: CarrierName, text: str) -> bool:
 def _numbers(text: str) -> list[str]:
     """The numbers that the text is, if a list can hold them."""
     numbers = _items(text)
-    fit = 2 <= len(numbers) <= MOST_NUMBERS and all(
-        re.fullmatch("[0-9]{1,3}", number) for number in numbers
+    fit = 2 <= len(numbers) <= MAX_COUNT and all(
+        re.fullmatch(f"[0-9]{{1,{MAX_DIGITS}}}", number) for number in numbers
     )
     return numbers if fit else []
 

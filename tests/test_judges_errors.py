@@ -71,6 +71,13 @@ def test_the_report_shows_each_judge_once_with_its_errors() -> None:
     ]
 
 
+@pytest.mark.parametrize(("bad", "rejected"), [("high", "more than 78"), ("low", "less than 78")])
+def test_a_threshold_that_is_kept_is_told_so(bad: str, rejected: str) -> None:
+    record = {"judge": "a", "threshold": 78.0, "at_threshold": "keep", "bad_scores": bad}
+    [errors] = judge_errors([OTHER_RULE, record])
+    assert errors.threshold == rejected
+
+
 def test_judges_that_differ_between_arms_are_all_shown() -> None:
     run = with_records(BY_MODEL)
     other = {**BY_MODEL, "threshold": 70.0, "cost": 0.2}

@@ -190,7 +190,9 @@ def test_a_word_that_stands_for_no_key_is_no_secret(
     monkeypatch.setenv("MY_KEY", word or "")
     named = "MY_KEY" if word else None
     with ServiceClient(Endpoint(model="m", base_url="http://here/v1", api_key_env=named)) as client:
-        assert client.without_key("a token, there is none") == "a token, there is none"
+        assert client.answer_without_key("a token, there is none") == "a token, there is none"
+        shown = "a token, there is none" if word is None else "a ***, there is none"
+        assert client.quoted("a token, there is none") == shown
 
 
 def try_step(seen: Seen, server: FakeService, call: dict[str, Any]) -> None:

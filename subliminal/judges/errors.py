@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from subliminal.judges.calibration import Calibration
 from subliminal.judges.verdict import End
 
 NOT_MEASURED = "not measured"
 
-_ENDS: Mapping[End, str] = {"high": "or more", "low": "or less"}
+_REJECTED: Mapping[tuple[End, str], str] = {
+    ("high", "reject"): "{} or more",
+    ("high", "keep"): "more than {}",
+    ("low", "reject"): "{} or less",
+    ("low", "keep"): "less than {}",
+}
+"""Scores, by the bad end of the scale and what becomes of the threshold itself."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ def judge_errors(records: Iterable[Mapping[str, Any]]) -> list[JudgeErrors]:
     Returns:
         Each judge once, in their order. Records of other rules than judges are passed over.
     """
-    return list(dict.fromkeys(_in_words(record) for record in _of_judges(records)))
+    of_judges = (_Record.model_validate(record) for record in records if "judge" in record)
+    return list(dict.fromkeys(_in_words(record) for record in of_judges))
 
 
 class _Record(BaseModel):
@@ -55,6 +62,7 @@ class _Record(BaseModel):
 
     judge: str
     threshold: float
+    at_threshold: str = "reject"
     bad_scores: End | None = None
     calibration: Calibration | None = None
     model: str | None = None
@@ -65,21 +73,13 @@ class _Record(BaseModel):
     """Of a classifier, where it was fitted with a report."""
 
 
-def _of_judges(records: Iterable[Mapping[str, Any]]) -> Iterator[_Record]:
-    for record in records:
-        try:
-            yield _Record.model_validate(record)
-        except ValidationError:
-            continue
-
-
 def _in_words(record: _Record) -> JudgeErrors:
     found = record.calibration
     bad_scores = found.bad_scores if found else record.bad_scores
-    threshold = f"{record.threshold:.4g}"
+    rejected = _REJECTED[bad_scores, record.at_threshold] if bad_scores else "{}"
     return JudgeErrors(
         judge=record.judge,
-        threshold=f"{threshold} {_ENDS[bad_scores]}" if bad_scores else threshold,
+        threshold=rejected.format(f"{record.threshold:.4g}"),
         labelled_rows=f"{found.n_labelled:,}" if found else "none",
         recall=_share(found.recall, found.recall_ci, found.n_leaking) if found else NOT_MEASURED,
         false_positives=(

@@ -99,7 +99,7 @@ class BatchRound:
                 # What was kept before a kill was counted before it.
                 if is_new and key not in self._cache:
                     self._meter.add(reply)
-                self._cache.put(key, reply.masked(self._client.without_key))
+                self._cache.put(key, reply.masked(self._client.answer_without_key))
         failures = {a.key: a.outcome for a in answers if isinstance(a.outcome, Failure)}
         lacking = part.keys - replies.keys()
         part.submission.end(whole=not lacking)

@@ -45,7 +45,7 @@ class ChatClient:
             if error.status == 400 and error.code == CONTENT_FILTER:
                 return REFUSED
             raise
-        return reply.masked(self._client.without_key)
+        return reply.masked(self._client.answer_without_key)
 
     def close(self) -> None:
         """Close the connections."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _LONGEST_SAID = 200
 """Characters of a service's own words in a message."""
 _SHORTEST_SECRET = 8
-"""Characters of a key that is hidden: texts may be full of the words that guard a service on one's
-own machine."""
+"""Characters of a key that is hidden in answers: shorter ones, which guard services on one's own
+machine, may be any word of them."""
 
 Parsed = TypeVar("Parsed")
 
@@ -108,9 +108,12 @@ class ServiceClient:
         return self._send(self._client.with_options(max_retries=0), call, parse, what, {}, "")
 
     def without_key(self, text: str) -> str:
-        """A text of the service as it may be kept; some quote the key."""
-        is_secret = self.endpoint.api_key_env is not None and len(self._key) >= _SHORTEST_SECRET
-        return text.replace(self._key, "***") if is_secret else text
+        """A text of the service as it may be kept or shown; some quote the key."""
+        return text if self.endpoint.api_key_env is None else text.replace(self._key, "***")
+
+    def answer_without_key(self, text: str) -> str:
+        """What a model answered, as it may be kept; a key that may be any word stays."""
+        return self.without_key(text) if len(self._key) >= _SHORTEST_SECRET else text
 
     def quoted(self, text: str) -> str:
         """A text of the service as a message may have it: without key, short, on one line."""
