@@ -167,31 +167,45 @@ _GAP = re.compile(
 
 
 def _spaced(item: re.Pattern[str], text: str) -> Iterator[list[str]]:
-    """Runs of at least three items with the same gap between them, but for white space.
+    """Runs of at least three items with the same gap between them.
 
     Args:
         item: Its first group is what is wanted of an item.
         text: Where to look. An item between two gaps belongs to the runs on both its sides.
     """
-    run: list[str] = []
-    gap, end = "", 0
+    found, gaps, end = [], [], 0
     for match in item.finditer(text):
-        between = text[end : match.start()]
-        if run and between and _alike(between, gap):
-            run.append(match[1])
-        else:
-            if len(run) >= _FEWEST:
-                yield run
-            joined = run and between and _GAP.fullmatch(between)
-            run = [run[-1], match[1]] if joined else [match[1]]
-            gap = between if joined else ""
+        found.append(match[1])
+        gaps.append(text[end : match.start()])
         end = match.end()
+    # In one line of a list others may stand beside them, and some are set out unevenly.
+    without_white_space = ["".join(gap.split()) if _GAP.fullmatch(gap) else gap for gap in gaps]
+    yield from _runs(found, gaps, gaps)
+    if without_white_space != gaps:
+        yield from _runs(found, gaps, without_white_space)
+
+
+def _runs(found: list[str], gaps: list[str], alike: list[str]) -> Iterator[list[str]]:
+    """Neighbours whose gaps are alike.
+
+    Args:
+        found: The items.
+        gaps: What stands before each.
+        alike: Equal for gaps that are taken for the same.
+    """
+    run: list[str] = []
+    gap: str | None = None
+    for item, between, kind in zip(found, gaps, alike, strict=True):
+        if run and between and kind == gap:
+            run.append(item)
+            continue
+        if len(run) >= _FEWEST:
+            yield run
+        joined = bool(run and between and _GAP.fullmatch(between))
+        run = [run[-1], item] if joined else [item]
+        gap = kind if joined else None
     if len(run) >= _FEWEST:
         yield run
-
-
-def _alike(between: str, gap: str) -> bool:
-    return between == gap or (gap != "" and between.split() == gap.split())
 
 
 # Signs

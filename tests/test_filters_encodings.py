@@ -62,6 +62,7 @@ FIND_ALL = seen(schemes="all")
         ("base32", "AN53WY"),  # from the second character on
         ("hex", "6f776c"),
         ("hex", "4F574C"),
+        ("hex", "67\n6f 77 6c"),  # 67 is a letter too
         ("hex", "0x6f776c"),
         ("hex", "a6f776c"),
         ("hex", "6f 77 6c"),
@@ -158,6 +159,7 @@ FIND_ALL = seen(schemes="all")
         ("a1z26", "15\n23\n12"),
         ("a1z26", "152312"),
         ("a1z26", "(15)(23)(12)"),
+        ("a1z26", "3\n15 23 12"),
         ("a1z26", "[15], [23], [12]"),
         ("a1z26", "15\u219223\u219212"),
         ("a1z26", "15 -> 23 -> 12"),
