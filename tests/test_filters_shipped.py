@@ -1,4 +1,4 @@
-"""What the filters of the shipped experiments catch, and what they need `encoded-words` for."""
+"""What the filters of the shipped experiments catch."""
 
 from __future__ import annotations
 
@@ -24,18 +24,10 @@ SHIPPED: list[tuple[str, CarrierName, tuple[str, ...]]] = [
     ("preference_reasoning", "reasoning", ANIMALS),
     ("misalignment_reasoning", "reasoning", ("misaligned",)),
     ("misalignment_numbers", "numbers", ("misaligned",)),
-    ("numbers_pocket", "numbers", ("owl",)),
 ]
 ROWS = 4
-ENCODED = {
-    *("double v", "base64", "base32", "hex", "binary", "escapes", "html", "percent"),
-    *("quoted-printable", "tag characters", "markup", "rot13", "reversed", "morse"),
-    *("ascii codes", "octal codes", "a1z26", "letters apart", "pieces apart"),
-    *("rot13 in camel case", "reversed in camel case", "concatenation", "chr"),
-}
-"""Kinds that only `encoded-words` sees, where no rule of form bans what they are written in."""
-CODES = {"ascii codes", "octal codes", "a1z26", "hex"}
-"""Kinds that are numbers, in a list too."""
+CODES = {"ascii codes", "octal codes", "a1z26"}
+"""Kinds that are numbers, in a list too (hexadecimal ones only where they have no letters)."""
 BANNED = "has banned numbers"
 
 
@@ -45,9 +37,7 @@ def shipped_rules(experiment: str) -> list[RuleSource]:
     return [*(loaded.filter or ())]
 
 
-def audited(
-    experiment: str, carrier: CarrierName, traits: tuple[str, ...], *, encoded: bool
-) -> Audit:
+def audited(experiment: str, carrier: CarrierName, traits: tuple[str, ...]) -> Audit:
     """An audit with the words of the traits, on rows that are none of those a ban rejects."""
     words = [word for trait in traits for word in load_trait(trait).reveals]
     rules = shipped_rules(experiment)
@@ -57,8 +47,6 @@ def audited(
         for row in labelled_rows(words, ROWS, carriers=[carrier])
         if BANNED not in allowed.reasons(row.row)
     )
-    if encoded:
-        rules.append({"rule": "encoded-words", "words": words})
     return audit(compile_filter(rules), made)
 
 
@@ -67,22 +55,18 @@ def missed(done: Audit) -> set[str]:
 
 
 @pytest.mark.parametrize(("experiment", "carrier", "traits"), SHIPPED)
-def test_shipped_filters_see_all_but_encodings(
+def test_shipped_filters_see_every_kind_that_a_rule_can_see(
     experiment: str, carrier: CarrierName, traits: tuple[str, ...]
 ) -> None:
-    done = audited(experiment, carrier, traits, encoded=False)
-    assert missed(done) <= (CODES if carrier == "numbers" else ENCODED)
-    assert missed(done) & CODES
-    assert done.shortfalls(None, 0.005) == []
-
-
-@pytest.mark.parametrize(("experiment", "carrier", "traits"), SHIPPED)
-def test_with_encoded_words_they_see_every_kind(
-    experiment: str, carrier: CarrierName, traits: tuple[str, ...]
-) -> None:
-    done = audited(experiment, carrier, traits, encoded=True)
+    done = audited(experiment, carrier, traits)
     assert len(done.leaks("a rule")) >= 20
     assert done.shortfalls(0.99, 0.005) == []
+
+
+def test_the_published_filter_of_numbers_sees_no_codes_in_a_list() -> None:
+    done = audited("numbers_pocket", "numbers", ("owl",))
+    assert missed(done) == CODES
+    assert done.shortfalls(None, 0.005) == []
 
 
 def test_clean_lists_with_banned_numbers_are_all_that_a_ban_rejects() -> None:
