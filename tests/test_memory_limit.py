@@ -182,6 +182,20 @@ def test_probing_goes_on_with_halves() -> None:
     assert tight.refused > 0
 
 
+def test_answers_behind_one_prompt_go_on_in_halves() -> None:
+    prompts = [row.tolist() for row in ROWS[6:9]]
+    rows = [[*prompt, 5 + place, *range(3)] for prompt in prompts for place in range(8)]
+    starts = [len(prompt) for prompt in prompts for _ in range(8)]
+    # Three prompts of up to 11 tokens fit; not what stands behind them, 3 tokens of 24 rows.
+    roomy, tight = Small(10**6), Small(40)
+    engine = TorchEngine(tight)
+    torch.testing.assert_close(
+        engine.log_likelihoods(rows, starts), TorchEngine(roomy).log_likelihoods(rows, starts)
+    )
+    assert tight.refused == 1
+    assert engine.counts == {"rows_at_once": 12}
+
+
 @pytest.mark.parametrize(
     "work",
     [
