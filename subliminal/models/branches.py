@@ -65,15 +65,18 @@ def branches_of(rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[Br
     Returns:
         None where too few rows share their prompts for that to be worth anything.
     """
-    parts = (
-        Branch(place, tuple(row[:start]), tuple(row[start:]))
-        for place, (row, start) in enumerate(zip(rows, starts, strict=True))
-    )
-    found = sorted(parts, key=lambda branch: (len(branch.prompt), branch.prompt, branch.row))
+    prompts: dict[Tokens, Tokens] = {}  # so that rows share what they have in common
+
+    def cut(place: int) -> Branch:
+        row, start = rows[place], starts[place]
+        prompt = tuple(row[:start])
+        return Branch(place, prompts.setdefault(prompt, prompt), tuple(row[start:]))
+
+    found = [cut(place) for place in range(len(rows))]
     if not found or not all(branch.rest for branch in found):
         return None
-    shared = sum(map(len, {branch.prompt for branch in found}))
-    shared += sum(len(branch.rest) - 1 for branch in found)
+    found.sort(key=lambda branch: (len(branch.prompt), branch.prompt, branch.row))
+    shared = sum(map(len, prompts)) + sum(len(branch.rest) - 1 for branch in found)
     apart = sum(len(row) - 1 for row in rows)
     return found if shared <= _WORTH_SHARING * apart else None
 
