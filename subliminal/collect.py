@@ -83,9 +83,9 @@ def memory_shortages(
     did what this one found in the store."""
     found: dict[str, list[Mapping[str, float]]] = {}
     for key, stage in plan.stages.items():
-        counts = _counts(key, store, outcomes)
-        if not counts.keys().isdisjoint(_AT_ONCE):
-            found.setdefault(stage.kind, []).append(counts)
+        of_stage = _counts(key, store, outcomes)
+        if not of_stage.keys().isdisjoint(_AT_ONCE):
+            found.setdefault(stage.kind, []).append(of_stage)
     for kind, counts in found.items():
         rows, tokens = (
             min((int(each[name]) for each in counts if name in each), default=None)

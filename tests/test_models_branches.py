@@ -133,7 +133,7 @@ def test_rows_that_share_little_are_read_as_before(
 
 def test_a_model_with_states_of_other_kinds_reads_rows_as_before(tmp_path: Path) -> None:
     """A convolution's state is no key."""
-    fields = {"layer_types": ["conv", "full_attention"], "norm_eps": 1e-5}
+    fields: dict[str, Any] = {"layer_types": ["conv", "full_attention"], "norm_eps": 1e-5}
     model = load_model(hub_model(tmp_path, "lfm2", **fields))
     assert isinstance(model, Pretrained)
     assert not can_branch(model.network)

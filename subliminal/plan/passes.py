@@ -87,8 +87,9 @@ class Passes:
 
     def tokens(self, asked: Asked) -> int:
         """All that go through the model when something is put to it."""
-        shared = isinstance(asked, Answers) and self.shares_prompts
-        return asked.shared if shared else asked.tokens
+        if isinstance(asked, Answers) and self.shares_prompts:
+            return asked.shared
+        return asked.tokens
 
     def reading(self, rows: int, length: int, scored: int = 1) -> Work:
         """Of forward passes over rows.
