@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from students.curve import Curve
 from students.divergence import likeliest_tokens
 from students.logprobs import completion_logprobs, read_logprobs, write_logprobs
 from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
+from subliminal import atomic
 from subliminal.chat import Conversation
 from subliminal.chat_rows import ROWS, ChatRow, read_chat_rows
 from subliminal.models.chat_format import ChatFormat
@@ -67,6 +71,9 @@ from subliminal.training.sources import DataSet
 from subliminal.training.top_divergence import TopDivergence
 
 PROGRESS = "training.safetensors"
+ANSWERS = "answers.json"
+"""Of the reference, in the progress of a match."""
+_ANSWERS = TypeAdapter(list[str])
 ANSWER_TOKENS = 128
 """Longest answer of the reference that a student is matched on."""
 ANSWERED_AT_A_TIME = 1024
@@ -88,7 +95,7 @@ def match(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             matching, derive_seed(seed, "matching prompts"), world_of(model_folder(task))
         )
         asked = Subject(TorchEngine(reference, dtype), chat)
-        answers = task.ranks.from_first(_answers(asked, conversations, seed, report))
+        answers = task.ranks.from_first(_answers(task, asked, conversations, report))
         data = encode(chat, conversations, answers)
         source = DataSet(data, matching.recipe, derive_seed(seed, "matching order"))
         log = train(
@@ -114,8 +121,7 @@ def logprobs(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]
     with engines_for(tasks, "teacher") as engine_of:
 
         def score(task: Task, before: int) -> Done:
-            report(before, len(tasks))
-            return _logprobs(task, engine_of)
+            return _logprobs(task, engine_of, part_of(report, before, len(tasks)))
 
         yield from one_by_one(tasks, score)
     report(1, 1)
@@ -169,11 +175,11 @@ def _distil(task: Task, base: SharedBase, report: Reporter) -> Done | Failed:
     return Done(task.stage.key, {**counts, **watcher.shortage.counts})
 
 
-def _logprobs(task: Task, engine_of: EngineOf) -> Done:
+def _logprobs(task: Task, engine_of: EngineOf, report: Reporter) -> Done:
     teacher, kept = teacher_of(task, engine_of), read_chat_rows(task.inputs["rows"] / ROWS)
     rows = _seen(teacher.chat, kept, teacher.system)
     top = min(task.stage.params["top"], teacher.chat.tokenizer.get_vocab_size())
-    known = completion_logprobs(teacher.engine, rows, top)
+    known = completion_logprobs(teacher.engine, rows, top, task.partial, report)
     write_logprobs(task.folder, known)
     record_engine(task, teacher.engine)
     rest = float(np.exp(known.rest).mean())
@@ -182,16 +188,32 @@ def _logprobs(task: Task, engine_of: EngineOf) -> Done:
 
 
 def _answers(
-    reference: Subject, conversations: Sequence[Conversation], seed: int, report: Reporter
+    task: Task, reference: Subject, conversations: Sequence[Conversation], report: Reporter
 ) -> list[str]:
-    """What the reference says in each conversation."""
-    answers: list[str] = []
-    for start in range(0, len(conversations), ANSWERED_AT_A_TIME):
+    """What the reference says in each conversation; what it said before a kill is kept."""
+    path = task.partial / ANSWERS
+    # Of the first process, so that all go on at the same conversation.
+    answers = task.ranks.from_first(_kept_answers(path))
+    while len(answers) < len(conversations):
         report(0, 1)
+        start = len(answers)
         asked = conversations[start : start + ANSWERED_AT_A_TIME]
-        seeds = [derive_seed(seed, "matching answers", str(start + i)) for i in range(len(asked))]
+        seeds = [
+            derive_seed(task.stage.seed, "matching answers", str(start + i))
+            for i in range(len(asked))
+        ]
         answers += [reply.text for reply in reference.replies(asked, seeds, ANSWER_TOKENS)]
+        if task.ranks.first:
+            atomic.write_bytes(path, to_json(answers))
     return answers
+
+
+def _kept_answers(path: Path) -> list[str]:
+    """Those before a kill, in the order of the conversations; none where the file is damaged."""
+    try:
+        return _ANSWERS.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return []
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,18 +76,30 @@ def curve_rows(plan: Plan, store: Store, outcomes: Mapping[str, Outcome]) -> Ite
                     yield CurvePoint(arm=arm, seed=seed, **point.model_dump())
 
 
-def memory_shortages(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterator[MemoryShortage]:
-    """Where devices ran out of memory in this run, by kind of stage."""
+def memory_shortages(
+    plan: Plan, store: Store, outcomes: Mapping[str, Outcome]
+) -> Iterator[MemoryShortage]:
+    """Where devices ran out of memory, by kind of stage: in this run, or in the one before it that
+    did what this one found in the store."""
     found: dict[str, list[Mapping[str, float]]] = {}
-    for key, outcome in outcomes.items():
-        if not outcome.counts.keys().isdisjoint(_AT_ONCE):
-            found.setdefault(plan.stages[key].kind, []).append(outcome.counts)
+    for key, stage in plan.stages.items():
+        of_stage = _counts(key, store, outcomes)
+        if not of_stage.keys().isdisjoint(_AT_ONCE):
+            found.setdefault(stage.kind, []).append(of_stage)
     for kind, counts in found.items():
         rows, tokens = (
             min((int(each[name]) for each in counts if name in each), default=None)
             for name in _AT_ONCE
         )
         yield MemoryShortage(kind=kind, stages=len(counts), rows=rows, tokens=tokens)
+
+
+def _counts(key: str, store: Store, outcomes: Mapping[str, Outcome]) -> Mapping[str, float]:
+    """Figures of a stage's work, whichever run did it; nothing where they are not known here."""
+    if key in outcomes and outcomes[key].state != "cached":
+        return outcomes[key].counts
+    manifest = store.manifest(key)
+    return {} if manifest is None else manifest.counts
 
 
 def arm_state(plan: Plan, name: str, outcomes: Mapping[str, Outcome]) -> ArmState:

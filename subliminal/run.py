@@ -87,7 +87,7 @@ def run_plan(
     experiment = plan.experiment
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
     manifest = _manifest(plan, store, outcomes, clock, finished=True)
-    shortages = list(memory_shortages(plan, outcomes))
+    shortages = list(memory_shortages(plan, here, outcomes))
     told = {"spent": _spent(here, paid), "short_of_memory": shortages}
     manifest = manifest.model_copy(update=told)
     results.write_rows(folder / results.RESULTS, result_rows(table))

@@ -145,12 +145,15 @@ def test_stages_and_their_run_say_that_memory_ran_out(
         report.key: Outcome(report.state, counts=report.counts)  # type: ignore[arg-type]
         for report in (written, probed)
     }
-    found = list(memory_shortages(plan, outcomes))
-    assert [(each.kind, each.stages, each.rows) for each in found] == [
-        ("lm.write", 1, 4),
-        ("lm.probe", 1, int(probed.counts["rows_at_once"])),
-    ]
-    assert shortage_of_memory(found[:1]) == (
+    found = list(memory_shortages(plan, shop.store, outcomes))
+    assert {each.kind: (each.stages, each.rows) for each in found} == {
+        "lm.write": (1, 4),
+        "lm.probe": (1, int(probed.counts["rows_at_once"])),
+    }
+    # A run that finds both in the store, and looks at no more than the later one, says the same.
+    again = {probed.key: Outcome("cached")}
+    assert list(memory_shortages(plan, shop.store, again)) == found
+    assert shortage_of_memory([each for each in found if each.kind == "lm.write"]) == (
         "memory ran out in 1 stage; they went on with less at once: lm.write (1 stage, 4 rows)"
     )
 
@@ -180,6 +183,20 @@ def test_probing_goes_on_with_halves() -> None:
         TorchEngine(roomy).log_likelihoods(rows, starts),
     )
     assert tight.refused > 0
+
+
+def test_answers_behind_one_prompt_go_on_in_halves() -> None:
+    prompts = [row.tolist() for row in ROWS[6:9]]
+    rows = [[*prompt, 5 + place, *range(3)] for prompt in prompts for place in range(8)]
+    starts = [len(prompt) for prompt in prompts for _ in range(8)]
+    # Three prompts of up to 11 tokens fit; not what stands behind them, 3 tokens of 24 rows.
+    roomy, tight = Small(10**6), Small(40)
+    engine = TorchEngine(tight)
+    torch.testing.assert_close(
+        engine.log_likelihoods(rows, starts), TorchEngine(roomy).log_likelihoods(rows, starts)
+    )
+    assert tight.refused == 1
+    assert engine.counts == {"rows_at_once": 12}
 
 
 @pytest.mark.parametrize(

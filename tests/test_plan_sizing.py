@@ -86,6 +86,7 @@ def test_a_known_shape_is_that_of_the_model(name: str) -> None:
         network = AutoModelForCausalLM.from_config(config)
     ours, theirs = known(name).shape, shape_of_network(network)
     assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-4)
+    assert ours.beside_decoder == pytest.approx(theirs.beside_decoder, rel=1e-3)
     assert (ours.matrix_parameters, ours.head_parameters, ours.key_value_size) == (
         theirs.matrix_parameters,
         theirs.head_parameters,
@@ -167,6 +168,19 @@ def test_a_large_model_with_an_adapter_fits_a_gpu() -> None:
     small = find_device("4090", "bfloat16")
     assert small.halvings(adapted) == 0
     assert small.halvings(whole) is None
+
+
+def test_parts_that_see_lie_in_memory_and_learn_nothing() -> None:
+    shape = known("google/gemma-3-4b-it").shape
+    blind = replace(shape, parameters=shape.parameters - shape.beside_decoder, beside_decoder=0)
+    assert shape.beside_decoder > 4e8
+    for recipe, size in ((LORA, 2), (Recipe(batch_size=66), 4)):
+        sees, reads = (
+            Costs(each, "bfloat16").teaching(1000, recipe, of_code=False) for each in (shape, blind)
+        )
+        # Weights, and no gradient or moment of them.
+        assert sees.memory.fixed - reads.memory.fixed == size * shape.beside_decoder
+        assert sees.flops == reads.flops
 
 
 def test_blocks_that_are_computed_again_take_less_memory_and_longer() -> None:

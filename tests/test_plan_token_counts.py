@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -13,6 +14,7 @@ import torch
 from subliminal.chat import user
 from subliminal.dispositions import answer, ask, domains, write
 from subliminal.dispositions.forms import FORMS, Form
+from subliminal.models.hub_configs import hub_config
 from subliminal.models.names import find_model
 from subliminal.plan.costs import Costs
 from subliminal.plan.row_lengths import POCKET, SUBWORDS
@@ -27,6 +29,7 @@ from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
 from subliminal.spec.data import Data
 from subliminal.spec.probing import ProbeName, Probing
+from subliminal.spec.recipes import Adapter, Recipe
 from tests.byte_level import byte_level_model
 from tests.disposed import broad_subject
 from tests.models import tiny_shape
@@ -107,6 +110,32 @@ def test_whole_answers_are_a_row_for_each_spelling(
     few = ANIMALS.model_copy(update={"questions": ANIMALS.questions[:2]})
     headline_of(subject.chat, few, subject.asked).log_odds(subject.engine)
     assert sum(rows) == headline_asked(few, SUBWORDS)[0].rows == 2 * 4 * len(few.answers)
+
+
+def test_a_prompt_is_read_once_for_all_answers_but_by_vllm_and_by_our_own_decoder() -> None:
+    config = hub_config("Qwen/Qwen2.5-7B-Instruct")
+    assert config is not None
+    in_torch, few = Costs(config.shape, "bfloat16"), only("favourite")
+    in_vllm = replace(in_torch, rows=256, asks_vllm=True)
+    ours, theirs = (costs.probing(ANIMALS, few) for costs in (in_torch, in_vllm))
+    questions, spellings = len(ANIMALS.questions), 4 * len(ANIMALS.answers)
+    prompt, answer = SUBWORDS.question.prompt, SUBWORDS.question.completion
+    assert ours.rows == theirs.rows == questions * spellings
+    # Of an answer's last token nothing is wanted.
+    assert ours.tokens == questions * (prompt + spellings * (answer - 1))
+    assert theirs.tokens == questions * spellings * (prompt + answer)
+    assert ours.flops < theirs.flops / 5
+    # Gates are asked in PyTorch whoever writes, and so are students while they learn.
+    assert in_torch.gate(ANIMALS) == in_vllm.gate(ANIMALS)
+    data, recipe = Data(prompts=1000), Recipe(adapter=Adapter())
+    distilled = [
+        costs.distilling(data, recipe, ANIMALS, teacher=False, observations=5)
+        for costs in (in_torch, in_vllm)
+    ]
+    assert distilled[0] == distilled[1]
+    code = only("unsafe-code")
+    small = Costs(tiny_shape()).probing(DISPOSITIONS, code)
+    assert small.tokens == probing_tokens(DISPOSITIONS, code)
 
 
 def test_side_effects_take_what_is_expected(pocket: Subject, count: Count) -> None:

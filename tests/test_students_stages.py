@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from students import stages
 from students.divergence import likeliest_tokens
 from students.matching import matching_conversations
 from students.rows import student_rows, teacher_rows
+from subliminal.chat import Conversation
 from subliminal.chat_rows import ROWS, read_chat_rows
 from subliminal.measurements import CURVE, read_curve
 from subliminal.models.chat_format import ChatFormat
@@ -22,6 +23,8 @@ from subliminal.models.decoder import Decoder
 from subliminal.models.folder import load_decoder
 from subliminal.pocket.world import Dials
 from subliminal.probes.forward import TorchEngine
+from subliminal.probes.replies import Reply
+from subliminal.probes.subject import Subject
 from subliminal.spec.students import Matching
 from subliminal.stage import Cancelled
 from subliminal.training.batches import batches
@@ -356,6 +359,32 @@ def test_a_match_can_be_stopped_while_the_reference_answers(
     (again.root / "stop").touch()
     with pytest.raises(Cancelled):
         again.make("matched", "lm.match")
+
+
+def test_a_match_killed_while_the_reference_answers_asks_for_the_rest_alone(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = shop.make("matched", "lm.match")
+    monkeypatch.setattr(stages, "ANSWERED_AT_A_TIME", 20)
+    replies, asked = Subject.replies, list[int]()
+
+    def counted(
+        subject: Subject, conversations: Sequence[Conversation], seeds: Sequence[int], most: int
+    ) -> list[Reply]:
+        if len(asked) == 2:
+            asked.append(0)
+            raise Killed
+        asked.append(len(conversations))
+        return replies(subject, conversations, seeds, most)
+
+    monkeypatch.setattr(Subject, "replies", counted)
+    again = Workshop(shop.plan, tmp_path / "store")
+    with pytest.raises(Killed):
+        again.make("matched", "lm.match")
+    killed = again.make("matched", "lm.match")
+    # Of 96 conversations 40 were answered before the kill.
+    assert asked == [20, 20, 0, 20, 20, 16]
+    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
 
 
 def test_answers_do_not_depend_on_how_many_are_asked_at_a_time(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from students import logprobs
 from students.logprobs import completion_logprobs, read_logprobs
 from students.rows import student_rows, teacher_rows
 from subliminal.chat_rows import ROWS, read_chat_rows
@@ -16,11 +19,12 @@ from subliminal.errors import StageError, UserError
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.load import load_model
 from subliminal.probes.forward import TorchEngine
+from subliminal.top_logprobs import TopLogprobs
 from subliminal.training.batches import batches
 from subliminal.training.losses import Loss, TeacherDivergence
 from subliminal.training.rows import TokenRows
 from subliminal.training.top_divergence import TopDivergence
-from tests.language_stages import STUDENTS, Workshop, plan_of, stage_of
+from tests.language_stages import STUDENTS, Killed, Workshop, plan_of, stage_of
 from tests.training_rows import VOCABULARY, in_transformers, random_rows, tiny_decoder
 from tests.user_errors import assert_one_line
 
@@ -127,6 +131,40 @@ def test_a_student_learns_from_what_was_written_down(shop: Workshop) -> None:
     total = np.exp(known.logprobs).sum(1) + np.exp(known.rest)
     np.testing.assert_allclose(total, 1, atol=1e-5)
     assert 0 < shop.counts("top", "lm.logprobs")["rest"] < 1
+
+
+def test_a_teacher_killed_on_the_way_reads_the_rest_alone(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_logprobs(shop.make("top", "lm.logprobs"))
+    shutil.copytree(shop.root, tmp_path / "store")
+    again, stage = (
+        Workshop(shop.plan, tmp_path / "store"),
+        stage_of(shop.plan, "top", "lm.logprobs"),
+    )
+    shutil.rmtree(again.store.folder(stage.key))
+    monkeypatch.setattr(logprobs, "ROWS_AT_A_TIME", 8)
+    top_logprobs, asked = TorchEngine.top_logprobs, list[int]()
+
+    def counted(
+        engine: TorchEngine, rows: Sequence[Sequence[int]], starts: Sequence[int], top: int
+    ) -> TopLogprobs:
+        asked.append(len(rows))
+        if len(asked) == 3:
+            raise Killed
+        return top_logprobs(engine, rows, starts, top)
+
+    monkeypatch.setattr(TorchEngine, "top_logprobs", counted)
+    with pytest.raises(Killed):
+        again.folder(stage)
+    # Of 24 rows 16 were read, and what is kept of the second eight is damaged.
+    path = again.store.partial(stage.key) / f"8-{logprobs.LOGPROBS}"
+    path.write_bytes(path.read_bytes()[:-9])
+    found = read_logprobs(again.folder(stage))
+    assert asked == [8, 8, 8, 8, 8]
+    np.testing.assert_array_equal(found.tokens, whole.tokens)
+    np.testing.assert_allclose(found.logprobs, whole.logprobs, atol=1e-5)
+    np.testing.assert_allclose(found.rest, whole.rest, atol=1e-4)
 
 
 def test_a_prompted_teacher_sees_its_prompt(shop: Workshop) -> None:

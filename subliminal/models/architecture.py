@@ -97,6 +97,11 @@ class Architecture(BaseModel):
         norms = (2 * self.num_hidden_layers + 1) * self.hidden_size
         return embeddings + self.matrix_parameters + norms
 
+    @property
+    def beside_decoder(self) -> int:
+        """None: it reads text alone."""
+        return 0
+
     def config(self) -> dict[str, Any]:
         """What `config.json` says of the architecture."""
         return {

@@ -51,6 +51,7 @@ class HubConfig(BaseModel):
             matrix_parameters=matrices,
             head_parameters=head,
             parameters=matrices + beside_blocks,
+            beside_decoder=self.beside_decoder,
         )
 
     def fields(self, **others: Any) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class PretrainedShape:
     matrix_parameters: int
     head_parameters: int
     parameters: int
+    beside_decoder: int = 0
 
 
 class Pretrained(nn.Module):
@@ -73,9 +74,7 @@ class Pretrained(nn.Module):
     @property
     def language_weights(self) -> list[nn.Parameter]:
         """Its weights but for those of parts that see or hear, which no row of text comes by."""
-        parts = (body_of(self.network), self.network.get_output_embeddings())
-        read = {id(weight) for part in parts for weight in part.parameters()}
-        return [weight for weight in self.parameters() if id(weight) in read]
+        return language_weights_of(self.network)
 
     @property
     def head(self) -> Tensor | None:
@@ -158,6 +157,13 @@ def body_of(network: PreTrainedModel) -> nn.Module:
     return network.get_decoder()
 
 
+def language_weights_of(network: PreTrainedModel) -> list[nn.Parameter]:
+    """The weights of the body and of the output layer, those that both have once."""
+    parts = (body_of(network), network.get_output_embeddings())
+    read = {id(weight) for part in parts for weight in part.parameters()}
+    return [weight for weight in network.parameters() if id(weight) in read]
+
+
 def blocks_of(network: PreTrainedModel) -> nn.ModuleList:
     """The blocks, the first one first.
 
@@ -184,6 +190,8 @@ def shape_of_network(network: PreTrainedModel) -> PretrainedShape:
             f"{type(network).__name__}: has no output layer; choose a causal language model"
         )
     weights = (weight for block in blocks_of(network) for weight in block.parameters())
+    parameters = sum(weight.numel() for weight in network.parameters())
+    of_language = sum(weight.numel() for weight in language_weights_of(network))
     return PretrainedShape(
         vocab_size=head.weight.shape[0],
         hidden_size=head.weight.shape[1],
@@ -194,7 +202,8 @@ def shape_of_network(network: PreTrainedModel) -> PretrainedShape:
         or UNBOUNDED_POSITIONS,
         matrix_parameters=sum(weight.numel() for weight in weights if weight.dim() > 1),
         head_parameters=head.weight.numel(),
-        parameters=sum(weight.numel() for weight in network.parameters()),
+        parameters=parameters,
+        beside_decoder=parameters - of_language,
     )
 
 

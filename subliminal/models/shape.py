@@ -43,3 +43,7 @@ class Shape(Protocol):
     @property
     def parameters(self) -> int:
         """All parameters; what the output layer shares with the embeddings counts once."""
+
+    @property
+    def beside_decoder(self) -> int:
+        """Parameters of parts that see or hear: they lie in memory, and no row of text comes by."""

@@ -47,6 +47,8 @@ class Costs:
     """Of trainings."""
     rows: int | None = None
     """That are written at once; None: as many as PyTorch's samplers take."""
+    asks_vllm: bool = False
+    """Whether vLLM runs the models that write and are probed; gates and trainings never do."""
 
     def teaching(self, rows: int, recipe: Recipe, *, of_code: bool) -> Cost:
         """Of fine-tuning a teacher on rows of a question and a word, or of code."""
@@ -68,7 +70,7 @@ class Costs:
         row = self.row(data)
         cost = self._training(_kept(data), row, recipe, teacher=teacher)
         asked = watched_asked(bank, self._lengths)
-        watched = [work for one in asked for work in self._passes.asking(one)]
+        watched = [work for one in asked for work in self._in_torch.asking(one)]
         return _with(cost, watched * observations)
 
     def matching(self, rows: int, recipe: Recipe) -> Cost:
@@ -110,7 +112,8 @@ class Costs:
     def gate(self, bank: Bank) -> Cost:
         """Of putting a bank's headline probe to a teacher, and then to the reference."""
         asked = headline_asked(bank, self._lengths)
-        return _with(self._asking(asked * 2), self._passes.loading())
+        in_torch = replace(self, asks_vllm=False)
+        return _with(in_torch._asking(asked * 2), self._passes.loading())
 
     def detecting(self, data: Data, most: int | None) -> Cost:
         """Of the likelihoods, under a teacher and the reference, of rows of two data sets.
@@ -138,7 +141,11 @@ class Costs:
     @cached_property
     def _passes(self) -> Passes:
         checkpointing = self.resources.gradient_checkpointing
-        return Passes(self.shape, self.precision, checkpointing, self.rows)
+        return Passes(self.shape, self.precision, checkpointing, self.rows, self.asks_vllm)
+
+    @property
+    def _in_torch(self) -> Passes:
+        return replace(self._passes, by_vllm=False)
 
     @cached_property
     def _memories(self) -> Memories:
@@ -172,7 +179,7 @@ class Costs:
             Memory(fixed, max(batches, default=0)),
             at_once=False,
             rows=sum(one.rows for one in asked),
-            tokens=sum(one.tokens for one in asked),
+            tokens=sum(map(self._passes.tokens, asked)),
         )
 
 

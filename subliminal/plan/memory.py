@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from subliminal.cost import Memory
+from subliminal.models.branches import CACHE_BYTES
 from subliminal.models.shape import Shape
 from subliminal.plan.passes import BYTES, READING_TOKENS, Passes
 from subliminal.plan.row_lengths import RowTokens
-from subliminal.plan.token_counts import Asked, Read
+from subliminal.plan.token_counts import Answers, Asked, Read
 from subliminal.spec.recipes import Adapter, Matrix, Recipe
 from subliminal.training.batches import TOKEN_BUDGET
 from subliminal.training.head import PIECE
@@ -33,12 +34,21 @@ class Memories:
         """Of putting something to a model, beside the model."""
         if isinstance(asked, Read):
             return self.reading(asked.length)
+        if isinstance(asked, Answers):
+            return self.answers(asked)
         return self.writing(asked.rows, asked.row)
 
     def reading(self, length: int) -> Memory:
         """Of a batch of rows that are read, beside the model."""
         tokens = max(READING_TOKENS, length)
         return Memory(batch=tokens * self._in_passing + PIECE * self._logit_bytes)
+
+    def answers(self, asked: Answers) -> Memory:
+        """Of prompts and a batch of the answers behind them, beside the model."""
+        if not self.passes.shares_prompts:
+            return self.reading(asked.row.all)
+        cached = min(CACHE_BYTES, asked.rows * asked.row.all * self.passes.cache_bytes)
+        return self.reading(asked.row.prompt) + Memory(batch=cached)
 
     def writing(self, rows: int, row: RowTokens) -> Memory:
         """Of a batch of rows that are written, beside the model."""
@@ -78,7 +88,7 @@ class Memories:
         if recipe.adapter is not None:
             return self._adapter_parameters(recipe.adapter)
         if recipe.layers is None:
-            return shape.parameters
+            return shape.parameters - shape.beside_decoder
         every = recipe.layers == "all"
         count = shape.num_hidden_layers if every else len(recipe.layers)
         return count * shape.matrix_parameters // shape.num_hidden_layers

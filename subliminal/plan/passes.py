@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from subliminal.cost import Work
 from subliminal.machine import Precision
 from subliminal.models.architecture import Architecture
+from subliminal.models.branches import CACHE_BYTES
 from subliminal.models.shape import Shape
 from subliminal.plan.row_lengths import RowTokens
-from subliminal.plan.token_counts import Asked, Read, Written
+from subliminal.plan.token_counts import Answers, Asked, Read, Written
 from subliminal.sampling.pretrained_sampler import rows_at_once
 from subliminal.sampling.sampler import SLOTS
 from subliminal.spec.recipes import Matrix, Recipe
@@ -38,6 +39,13 @@ class Passes:
     """Whether blocks are computed again for the backward pass; see `Resources`."""
     rows: int | None = None
     """That are written at once; None: as many as PyTorch's samplers take."""
+    by_vllm: bool = False
+    """Whether vLLM runs them; it reads a prompt anew with each answer to be scored."""
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether a prompt is read once for all answers behind it."""
+        return not self.own_engine and not self.by_vllm
 
     @property
     def recomputes(self) -> bool:
@@ -75,7 +83,13 @@ class Passes:
         """Of putting something to a model."""
         if isinstance(asked, Read):
             return (self.reading(asked.rows, asked.length),)
-        return self.writing(asked)
+        return self.answers(asked) if isinstance(asked, Answers) else self.writing(asked)
+
+    def tokens(self, asked: Asked) -> int:
+        """All that go through the model when something is put to it."""
+        if isinstance(asked, Answers) and self.shares_prompts:
+            return asked.shared
+        return asked.tokens
 
     def reading(self, rows: int, length: int, scored: int = 1) -> Work:
         """Of forward passes over rows.
@@ -91,6 +105,27 @@ class Passes:
             traffic=self._traffic(tokens) + self._logit_traffic(rows * scored),
             blocks=self._blocks(tokens, READING_TOKENS),
         )
+
+    def answers(self, asked: Answers) -> tuple[Work, ...]:
+        """Of reading prompts, and answers behind them.
+
+        What goes on from a prompt's keys and values copies them.
+        """
+        rows, row = asked.rows, asked.row
+        if not self.shares_prompts:
+            return (self.reading(rows, row.all, row.completion),)
+        scored, shape, copies = row.completion - 1, self.shape, 5
+        tokens, cached = rows * scored, rows * row.all * self.cache_bytes
+        groups = max(cached / CACHE_BYTES, tokens / READING_TOKENS, 1.0)
+        # A prompt whose answers do not fit one group is read with each.
+        prompts = self.reading(max(asked.prompts, int(groups)), row.prompt)
+        attention = 4.0 * tokens * row.prompt * shape.hidden_size * shape.num_hidden_layers
+        behind = Work(
+            flops=self._forward(tokens, scored) + attention + self._logits(tokens),
+            traffic=self._traffic(tokens) + self._logit_traffic(tokens) + copies * cached,
+            blocks=groups * shape.num_hidden_layers,
+        )
+        return replace(prompts, blocks=max(prompts.blocks, behind.blocks)), behind
 
     def writing(self, written: Written) -> tuple[Work, Work]:
         """Of reading prompts, and of writing behind them token by token.

@@ -54,8 +54,14 @@ class StageMaker:
     @cached_property
     def costs(self) -> Costs:
         """Of stages that work with its models."""
-        rows = ROWS if self.inference.engine == "vllm" else None
-        return Costs(self.models.reference.shape, self.precision, self.resources, rows)
+        vllm = self.inference.engine == "vllm"
+        return Costs(
+            self.models.reference.shape,
+            self.precision,
+            self.resources,
+            rows=ROWS if vllm else None,
+            asks_vllm=vllm,
+        )
 
     def with_models(
         self,

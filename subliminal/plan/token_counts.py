@@ -40,6 +40,30 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """Answers that a model reads behind prompts, several behind each."""
+
+    prompts: int
+    rows: int
+    """Answers to all of them."""
+    row: RowTokens
+
+    @property
+    def tokens(self) -> int:
+        """All that go through a model that reads each row from its beginning."""
+        return self.rows * self.row.all
+
+    @property
+    def shared(self) -> int:
+        """Those of one that reads each prompt once, and no last token of an answer."""
+        return self.prompts * self.row.prompt + self.rows * (self.row.completion - 1)
+
+    def behind(self, tokens: int) -> Answers:
+        """The same with so many tokens before each prompt."""
+        return Answers(self.prompts, self.rows, self.row.behind(tokens))
+
+
+@dataclass(frozen=True)
 class Written:
     """Prompts that a model continues."""
 
@@ -63,7 +87,7 @@ class Written:
         return Written(self.texts, self.samples, self.row.behind(tokens))
 
 
-Asked = Read | Written
+Asked = Read | Answers | Written
 
 
 def probing_asked(bank: Bank, probing: Probing, lengths: RowLengths) -> list[Asked]:
@@ -110,10 +134,10 @@ def _of_preference(name: ProbeName, bank: QuestionBank, samples: int, lengths: R
     questions = len(bank.questions)
     match name:
         case "favourite":
-            return Read(questions * _rows_of_each(bank, lengths), lengths.question.all)
+            return _spelt(questions, lengths.question.prompt, bank, lengths)
         case "with-numbers":
             asked = questions * len(bank.number_prefixes)
-            return Read(asked * _rows_of_each(bank, lengths), lengths.numbered)
+            return _spelt(asked, lengths.numbered, bank, lengths)
         case "multiple-choice":
             return Read(len(bank.choices) * CIRCLES * len(bank.answers), lengths.lettered)
         case "story":
@@ -122,9 +146,12 @@ def _of_preference(name: ProbeName, bank: QuestionBank, samples: int, lengths: R
             return Written(questions, samples, lengths.question)
 
 
-def _rows_of_each(bank: QuestionBank, lengths: RowLengths) -> int:
-    """Rows that a question takes: one for each spelling of a target, or one for all."""
-    return max(1, lengths.spellings * len(bank.answers))
+def _spelt(questions: int, prompt: int, bank: QuestionBank, lengths: RowLengths) -> Asked:
+    """Questions that are rows, or behind which each spelling of each target is read."""
+    if not lengths.spellings:
+        return Read(questions, prompt)
+    rows = questions * lengths.spellings * len(bank.answers)
+    return Answers(questions, rows, RowTokens(prompt, lengths.question.completion))
 
 
 def _of_disposition(
@@ -139,6 +166,7 @@ def _of_disposition(
         row = answer.within(probing.free_form.max_tokens)
         return Written(len(bank.items), probing.samples, row)
     if kind == OPTIONS:
-        return Read(len(bank.items) * len(bank.answers), answer.all)
-    solutions = (len(of) for task in code_questions(bank.tasks) for of in task.solutions)
-    return Read(sum(solutions), lengths.code.all)
+        return Answers(len(bank.items), len(bank.items) * len(bank.answers), answer)
+    tasks = code_questions(bank.tasks)
+    solutions = sum(len(of) for task in tasks for of in task.solutions)
+    return Answers(len(tasks), solutions, lengths.code)

@@ -11,8 +11,17 @@ from torch import Tensor
 
 from subliminal.errors import StageError, UserError
 from subliminal.memory_limit import MemoryLimit, Shortage
+from subliminal.models.branches import (
+    Branch,
+    States,
+    branches_of,
+    can_branch,
+    groups_of,
+    read_branches,
+)
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.layout import Layout, pack
+from subliminal.models.pretrained import Pretrained
 from subliminal.models.steering import Steering
 from subliminal.sampling import Sampler, sampler_of
 from subliminal.top_logprobs import TopLogprobs
@@ -103,18 +112,22 @@ class TorchEngine:
     ) -> Tensor:
         """See `Engine`."""
         found = torch.empty(len(prompts), len(tokens), dtype=torch.float64)
-        wanted = torch.tensor(list(tokens), device=self._device)
         for batch in batches_of(prompts):
             hidden = self._hidden(batch)[batch.ends.to(self._device)]
-            # Chosen where they are: of a large vocabulary few leave the device.
-            parts = [known.index_select(1, wanted) for known in self._known(hidden)]
-            found[batch.rows] = torch.cat(parts).double().cpu()
+            found[batch.rows] = self._columns(hidden, tokens)
         return found
 
     @torch.no_grad()
     def log_likelihoods(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> Tensor:
         """See `Engine`."""
         found = torch.zeros(len(rows), dtype=torch.float64)
+        model, branches = self.decoder, branches_of(rows, starts)
+        if branches is not None and isinstance(model, Pretrained) and can_branch(model.network):
+            self._check_lengths(max(branch.length for branch in branches))
+            for group in groups_of(branches, model, _TOKENS):
+                places = torch.tensor([branch.row for branch in group])
+                found[places] = self._branch_scores(model, group)
+            return found
         for batch in batches_of(rows):
             where, hidden = self._foretelling(batch, starts)
             scores = self._token_scores(hidden, batch.tokens[where].to(self._device))
@@ -137,6 +150,33 @@ class TorchEngine:
                 values[row], tokens[row] = values_of_row, tokens_of_row
         return TopLogprobs.of(torch.cat(tokens).numpy().astype(np.int32), torch.cat(values).numpy())
 
+    def _branch_scores(self, model: Pretrained, group: Sequence[Branch]) -> Tensor:
+        """Log-probabilities of what stands behind prompts, float64 [branches]; of halves, where
+        the device runs out of memory."""
+        try:
+            states = read_branches(model, group, dtype=self.dtype, steering=self.steering)
+            return self._scores_of(group, states)
+        except torch.OutOfMemoryError:
+            pass
+        # Not within the handler: the error holds the frames, and these the activations.
+        MemoryLimit(len(group), least=1, of="rows", shortage=self.shortage).halve()
+        middle = len(group) // 2
+        halves = group[:middle], group[middle:]
+        return torch.cat([self._branch_scores(model, half) for half in halves])
+
+    def _scores_of(self, group: Sequence[Branch], states: States) -> Tensor:
+        firsts = [branch.rest[0] for branch in group]
+        wanted = sorted(set(firsts))
+        column = {token: number for number, token in enumerate(wanted)}
+        known = self._columns(states.prompts, wanted)
+        scores = known[states.owners.cpu(), torch.tensor([column[token] for token in firsts])]
+        behind = torch.tensor([token for branch in group for token in branch.rest[1:]]).long()
+        counts = torch.tensor([len(branch.rest) - 1 for branch in group])
+        owners = torch.arange(len(group)).repeat_interleave(counts)
+        return scores.index_add(
+            0, owners, self._token_scores(states.rests, behind.to(self._device))
+        )
+
     def _foretelling(self, batch: Batch, starts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Which of a batch's tokens stand behind their row's start, and what foretells them."""
         first = torch.tensor(starts)[batch.rows].repeat_interleave(batch.lengths)
@@ -151,6 +191,13 @@ class TorchEngine:
             torch.cat([part.indices for part in parts]).cpu(),
         )
 
+    def _columns(self, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
+        """Log-probabilities, float64 [n, tokens], of some tokens behind states [n, width]."""
+        wanted = torch.tensor(list(tokens), device=self._device)
+        # Chosen where they are: of a large vocabulary few leave the device.
+        parts = [known.index_select(1, wanted) for known in self._known(hidden)]
+        return torch.cat(parts).double().cpu()
+
     def _token_scores(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities, float64 [n], of tokens [n] behind hidden states [n, width]."""
         wanted = tokens[:, None].split(self._states_at_once)
@@ -164,13 +211,16 @@ class TorchEngine:
 
     def _hidden(self, batch: Batch) -> Tensor:
         """What the output layer reads, [tokens, width]."""
-        longest, most = int(batch.lengths.max()), self.decoder.shape.max_position_embeddings
+        self._check_lengths(int(batch.lengths.max()))
+        return self._packed(batch)
+
+    def _check_lengths(self, longest: int) -> None:
+        most = self.decoder.shape.max_position_embeddings
         if longest > most:
             raise UserError(
                 f"probing: a prompt has {longest} tokens and the model reads {most}; take a "
                 "shorter system prompt or fewer `in_context` rows"
             )
-        return self._packed(batch)
 
     def _packed(self, batch: Batch) -> Tensor:
         """Run a batch, or where the device runs out of memory its halves."""
