@@ -137,7 +137,8 @@ def _of_disposition(
         return Read(leads, answer.prompt + lengths.leads[way.form])
     if kind == FREE_FORM:
         row = answer.within(probing.free_form.max_tokens)
-        return Written(len(bank.items), probing.samples, row)
+        asked = bank.with_questions(probing.free_form.questions).items
+        return Written(len(asked), probing.samples, row)
     if kind == OPTIONS:
         return Read(len(bank.items) * len(bank.answers), answer.all)
     solutions = (len(of) for task in code_questions(bank.tasks) for of in task.solutions)
