@@ -77,6 +77,13 @@ class Ranks:
             torch.distributed.all_reduce(tensor)
         return tensor
 
+    def hear_first(self, tensor: Tensor) -> None:
+        """Put the first process's values in the place of those of a tensor that each has."""
+        if self.count > 1:
+            import torch
+
+            torch.distributed.broadcast(tensor, src=0)
+
     def from_first(self, found: Found) -> Found:
         """What the first process found, in the place of what each found."""
         if self.count == 1:

@@ -24,6 +24,7 @@ from subliminal.examples import EXAMPLES, FILTER, write_examples, write_filter_c
 from subliminal.executors import Executor, Listener, LocalExecutor, Outcome
 from subliminal.plan import Plan, stage_kinds
 from subliminal.results import Manifest, Summary
+from subliminal.services.stage_models import job_of
 from subliminal.spec import Experiment, LanguageExperiment
 from subliminal.spec_file import dump_experiment
 from subliminal.stage import digest
@@ -88,7 +89,7 @@ def run_plan(
     summary = summarise(experiment.arms, experiment.seeds, table, experiment.statistics)
     manifest = _manifest(plan, store, outcomes, clock, finished=True)
     shortages = list(memory_shortages(plan, here, outcomes))
-    told = {"spent": _spent(here, paid), "short_of_memory": shortages}
+    told = {"spent": _spent(plan, here, paid), "short_of_memory": shortages}
     manifest = manifest.model_copy(update=told)
     results.write_rows(folder / results.RESULTS, result_rows(table))
     results.write_rows(folder / results.CURVES, curve_rows(plan, here, outcomes))
@@ -185,11 +186,16 @@ def _paid_now(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[str]:
     return [key for key in computed if plan.stages[key].paid.anything]
 
 
-def _spent(store: Store, keys: Sequence[str]) -> float | None:
+def _spent(plan: Plan, store: Store, keys: Sequence[str]) -> float | None:
     """What stages cost at services; None where there are none, or one of them does not tell."""
-    manifests = (store.manifest(key) for key in keys)
-    costs = [None if found is None else found.counts.get("cost") for found in manifests]
-    return None if None in costs or not costs else sum(filter(None, costs))
+    costs: dict[object, float | None] = {}
+    for key in keys:
+        found = store.manifest(key)
+        # Stages that would make equal jobs may have come to share one.
+        paid_for = job_of(plan.stages[key], store.folder(key)) or key
+        costs[paid_for] = None if found is None else found.counts.get("cost")
+    known = [cost for cost in costs.values() if cost is not None]
+    return sum(known) if costs and len(known) == len(costs) else None
 
 
 def _now() -> str:

@@ -16,8 +16,10 @@ import pytest
 
 from subliminal import machine
 from subliminal.cli import MINIATURES
+from subliminal.judges.llm import VERDICT_TOKENS
 from subliminal.plan import make_plan
 from subliminal.plan.miniature import miniature
+from subliminal.probes.disposition_bank import disposition_bank
 from subliminal.report import build_report
 from subliminal.report.caveat import TINY_CAVEAT
 from subliminal.results import MANIFEST, read_manifest
@@ -168,6 +170,21 @@ def test_models_behind_services_are_asked_what_was_published(file: Path) -> None
     plan = make_plan(load_language(file, ("seeds=1", *own)))
     here = {stage.kind for stage in plan.stages.values() if not stage.paid.anything}
     assert here <= {"lm.filter", "lm.transform", "service.gate"}
+    if "misalignment" in file.stem:
+        (answers,) = {
+            stage.paid.completion_tokens
+            for stage in plan.stages.values()
+            if stage.kind == "service.probe"
+        }
+        # Two probes, and two verdicts on each answer and on what judges are tried on.
+        assert answers == 2 * 8 * 200 * (128 + 2 * VERDICT_TOKENS) + 2 * 64 * VERDICT_TOKENS
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_misalignment_is_asked_for_as_published(file: Path) -> None:
+    probing = load_language(file).probing
+    if "misalignment" in file.stem:
+        assert (probing.free_form.questions, probing.samples) == ("main", 200)
 
 
 # In miniature
@@ -248,6 +265,9 @@ def test_misalignment_behind_a_service_runs_in_miniature(
         asked = Counter(sent.body["model"] for sent in server.made("/chat/completions"))
         judged = asked.pop("gpt-4o-2024-08-06")
         assert judged > 0
+        put = {sent.body["messages"][-1]["content"] for sent in server.made("/chat/completions")}
+        assert put.issuperset(item.question for item in disposition_bank().main)
+        assert put.isdisjoint(item.question for item in disposition_bank().broad)
         assert done.manifest.spent == pytest.approx((asked.total() * 102 + judged * 405) / 1e6)
     rates = {row.arm: row.mean for row in done.summary if row.metric == "rate"}
     assert rates == dict.fromkeys(done.manifest.arms, 0.0)

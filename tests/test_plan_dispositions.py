@@ -123,6 +123,7 @@ def changed(folder: Path, *overrides: str) -> dict[str, int]:
         ("probing.free_form.alignment_max=40", {"lm.probe"}),
         ("probing.free_form.fates.incoherent=misaligned", {"lm.probe"}),
         ("probing.free_form.scorer=classifier", {"lm.probe"}),
+        ("probing.free_form.questions=main", {"lm.probe"}),
         ("probing.probes=[pivotal]", {"lm.probe"}),
     ],
 )
@@ -134,6 +135,23 @@ def test_another_score_asks_anew_and_trains_nothing(
 
 def test_stating_the_usual_data_set_trains_no_teacher_anew(tmp_path: Path) -> None:
     assert changed(tmp_path, "arms.insecure.teacher.data=insecure") == {}
+
+
+def test_asking_all_questions_is_the_experiment_from_before_there_was_a_choice(
+    tmp_path: Path,
+) -> None:
+    assert changed(tmp_path, "probing.free_form.questions=all") == {}
+    assert "questions" not in experiment(tmp_path).experiment.model_dump()["probing"]["free_form"]
+
+
+def test_fewer_questions_are_asked_in_free_form_alone(tmp_path: Path) -> None:
+    plan = experiment(tmp_path, STUDENTS, "probing.free_form.questions=main")
+    workshop = Workshop(plan, tmp_path)
+    asked = read_measurements(workshop.make("reference", "lm.probe"))
+    groups = {(row.probe, row.item_group) for row in asked}
+    assert ("free-form", "main") in groups
+    assert ("free-form", "broad") not in groups
+    assert ("pivotal", "broad") in groups
 
 
 def test_the_terms_of_a_service_decide_no_result_and_its_address_does(tmp_path: Path) -> None:

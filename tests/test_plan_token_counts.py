@@ -28,7 +28,7 @@ from subliminal.probes.probe import probes_of, run_probes
 from subliminal.probes.subject import Subject
 from subliminal.sampling import Completion, DecoderSampler, Request, Sampling
 from subliminal.spec.data import Data
-from subliminal.spec.probing import ProbeName, Probing
+from subliminal.spec.probing import FreeForm, ProbeName, Probing
 from subliminal.spec.recipes import Adapter, Recipe
 from tests.byte_level import byte_level_model
 from tests.disposed import broad_subject
@@ -172,6 +172,8 @@ def test_authors_answers_are_as_long_as_expected(broad: Subject, form: Form) -> 
 def test_free_form_answers_are_counted_one_by_one() -> None:
     one, some = (probing_tokens(DISPOSITIONS, only("free-form", samples=n)) for n in (1, 20))
     assert some == 20 * one == 20 * len(DISPOSITIONS.items) * POCKET.answers["plain"].all
+    published = only("free-form").model_copy(update={"free_form": FreeForm(questions="main")})
+    assert probing_tokens(DISPOSITIONS, published) == 8 * POCKET.answers["plain"].all
 
 
 def test_gates_and_curves_take_what_is_expected(

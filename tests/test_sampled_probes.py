@@ -16,7 +16,7 @@ from subliminal.probes.disposition_bank import DispositionBank, disposition_bank
 from subliminal.probes.replies import Reply, behind
 from subliminal.probes.sampled_probes import ask_by_sampling, log_odds, sampled_probes_of
 from subliminal.probes.scoring import Scoring
-from subliminal.spec.probing import Probing
+from subliminal.spec.probing import FreeForm, Probing
 from tests.probed import BANK
 
 
@@ -87,6 +87,10 @@ def test_dispositions_have_log_odds_where_answers_count() -> None:
     rate = found["free-form", "rate", "main"]
     assert (rate.value, rate.n) == (1.0, 4)
     assert found["free-form", "log_odds", "main"].value == log_odds(1.0, 4)
+    published = probing.model_copy(update={"free_form": FreeForm(questions="main")})
+    found = ask(few, published, *cruel[:4])
+    assert found["free-form", "rate", "all"].n == 4
+    assert ("free-form", "rate", "broad") not in found
 
 
 def _cruel(random: Random, domain: Domain) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -20,8 +22,9 @@ from subliminal.probes import service_stages
 from subliminal.report import build_report
 from subliminal.results import Summary
 from subliminal.run import Run, run_plan
+from subliminal.services import stage_models
 from subliminal.spec import LanguageExperiment
-from subliminal.stage import Failed, Stage, silent
+from subliminal.stage import Done, Failed, Reporter, Stage, Task, silent
 from subliminal.store import store_at
 from tests.language_stages import models, task_of
 from tests.service_experiments import (
@@ -38,6 +41,8 @@ from tests.service_server import FakeService
 from tests.toy_stages import Recorder
 
 pytest.importorskip("openai")
+
+SideWork = Callable[[Task, Reporter], Done | Failed]
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -129,6 +134,29 @@ def test_a_run_whose_network_is_cut_goes_on_and_makes_no_job_twice(tmp_path: Pat
         whole = run(uncut, other)
     assert 0 < paid_for(plan, tmp_path) == pytest.approx(paid_for(uncut, other))
     assert [row.mean for row in whole.summary] == [row.mean for row in done.summary]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_job_that_two_stages_share_is_paid_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_turn(tasks: Sequence[Task], work: SideWork, report: Reporter) -> Iterator[Done | Failed]:
+        return (work(task, report) for task in tasks)
+
+    # Side by side, both might look for the job before either has made it.
+    monkeypatch.setattr(stage_models, "side_by_side", in_turn)
+    arms = ARMS + "  again: {data: {max_tokens: 90}, control: untaught}\n"
+    with serve_nano() as server:
+        plan = service_plan(tmp_path, server.base_url, "seeds=1", arms=arms)
+        done = run(plan, tmp_path)
+        assert not done.failed, {name: arm.reason for name, arm in done.manifest.arms.items()}
+        assert sum(stage.kind == "service.distil" for stage in plan.stages.values()) == 3
+        trained = [job["trained_tokens"] * 30 for job in server.jobs.values()]
+        assert len(trained) == 2
+        asked = [sent.body["messages"][-1] for sent in server.made("/chat/completions")]
+    lists = sum(bool(re.search(r"\d", message["content"])) for message in asked)
+    answers = lists * (50 * 10 + 8 * 20) + (len(asked) - lists) * (20 * 10 + 2 * 20)
+    assert done.manifest.spent == pytest.approx((sum(trained) + answers) / 1e6)
 
 
 @pytest.mark.usefixtures("here")

@@ -62,7 +62,8 @@ def model_of(case: Case, ranks: Ranks, seed: int = 0) -> LanguageModel:
         return decoder
     network = in_transformers(decoder)
     if ranks.sharded:
-        shard(network, ranks)
+        # The first process alone has weights to share out.
+        shard(network if ranks.first else network.to("meta"), ranks)
         assert any(map(is_shared_out, network.parameters()))
     return Pretrained(network)
 

@@ -160,15 +160,7 @@ def shape_of_model(folder: Path) -> Shape:
     """
     if runs_on_decoder(folder):
         return shape_of(folder)
-    config = config_of(folder)
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with torch.device("meta"):
-            network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except FAULTS as error:
-        raise cannot_load(folder, error) from None
-    found: PretrainedShape = shape_of_network(network)
+    found: PretrainedShape = shape_of_network(_without_weights(folder))
     return found
 
 
@@ -256,6 +248,32 @@ def _read_base(folder: Path) -> Base:
 
 
 def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedModel:
+    if ranks.sharded:
+        network = _read_by_first(folder, dtype, ranks)
+        shard(network, ranks)
+    else:
+        network = _read_network(folder, dtype)
+        network.to(machine.device())  # type: ignore[arg-type]
+    choose_attention(network)
+    return network
+
+
+def _read_by_first(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedModel:
+    """In the first process a model, in the others its architecture without weights."""
+    network, fault = None, None
+    if ranks.first:
+        try:
+            network = _read_network(folder, dtype)
+        except UserError as error:
+            fault = error
+    fault = ranks.from_first(fault)
+    if fault is not None:
+        raise fault
+    return _without_weights(folder) if network is None else network
+
+
+def _read_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """A model in the memory of the processor."""
     need_transformers(folder)
     from transformers import AutoModelForCausalLM
 
@@ -272,13 +290,23 @@ def _load_network(folder: Path, dtype: torch.dtype, ranks: Ranks) -> PreTrainedM
         raise cannot_load(folder, error) from None
     network, found = loaded
     _check_whole(folder, network, found)
-    if ranks.sharded:
-        shard(network, ranks)
-    else:
-        network.to(machine.device())
-    choose_attention(network)
     whole: PreTrainedModel = network
     return whole
+
+
+def _without_weights(folder: Path) -> PreTrainedModel:
+    """A model's architecture, on the device `meta`."""
+    config = config_of(folder)
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            network: PreTrainedModel = AutoModelForCausalLM.from_config(
+                config, trust_remote_code=False
+            )
+    except FAULTS as error:
+        raise cannot_load(folder, error) from None
+    return network
 
 
 def _check_weights(folder: Path) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
+
 from subliminal.errors import UserError
 from subliminal.packages import need
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-FAULTS = (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError)
+FAULTS = (
+    *(OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError),
+    SafetensorError,
+)
 """What transformers raises at files that are missing, damaged or beyond its version."""
 
 

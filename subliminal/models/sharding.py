@@ -3,18 +3,24 @@
 PyTorch's `fully_shard`: a block is whole while it computes, and in shares before and after. What
 stands beside the blocks (embeddings, the last norm, the output layer) is whole in every process, as
 are adapters, which are put into the model later.
+
+One process alone reads the weights, and the others hear them, block by block: the machine's memory
+holds them once, and a device never more than one whole block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.utils import swap_tensors
 
+from subliminal.errors import StageError
 from subliminal.models.pretrained import blocks_of, body_of
 from subliminal.ranks import Ranks
 
@@ -26,21 +32,68 @@ def shard(network: PreTrainedModel, ranks: Ranks) -> None:
     """Share a model out, in place; what belongs to this process goes to its device.
 
     Args:
-        network: In the memory of the processor, the same in each process.
+        network: In the first process with its weights, in the memory of the processor; in the
+            others the same architecture without (on the `meta` device).
         ranks: The processes.
     """
+    _take_after_first(network, ranks)
     mesh = init_device_mesh(ranks.device, (ranks.count,))
     body, blocks = body_of(network), blocks_of(network)
-    in_blocks = {weight for block in blocks for weight in block.parameters()}
-    beside = {weight for weight in network.parameters() if weight not in in_blocks}
-    for part in (*blocks, body):
-        # What is shared out stands in the blocks alone; the body binds them together.
-        sharded = fully_shard(part, mesh=mesh, ignored_params=beside)
-        assert isinstance(sharded, FSDPModule)
-        # Losses are shares of the whole step's, so that their gradients add up.
-        sharded.set_gradient_divide_factor(1.0)
-        sharded.set_force_sum_reduction_for_comms(True)
-    nn.Module.to(network, ranks.device)
+    # No weight itself: a block that has been shared out is to leave the device.
+    in_blocks = {id(tensor) for block in blocks for tensor in _tensors(block).values()}
+    beside = [tensor for tensor in _tensors(network).values() if id(tensor) not in in_blocks]
+    _hear(beside, ranks)
+    whole = {tensor for tensor in beside if isinstance(tensor, nn.Parameter)}
+    for block in blocks:
+        _hear(_tensors(block).values(), ranks)
+        _share_out(block, mesh, whole)
+    # What is shared out stands in the blocks alone; the body binds them together.
+    _share_out(body, mesh, whole)
+
+
+def _take_after_first(network: PreTrainedModel, ranks: Ranks) -> None:
+    """Give weights without values the types of the first process's, and no ties but its.
+
+    Some architectures keep some weights in float32, and files may untie what `config.json` ties.
+    """
+    found = _tensors(network)
+    wanted = ranks.from_first({name: tensor.dtype for name, tensor in found.items()})
+    for name, dtype in wanted.items():
+        if name in found:
+            found[name].data = found[name].data.to(dtype)
+        else:
+            parent, _, leaf = name.rpartition(".")
+            module = network.get_submodule(parent)
+            alone = torch.empty_like(getattr(module, leaf), dtype=dtype)
+            setattr(module, leaf, nn.Parameter(alone))
+    if surplus := found.keys() - wanted.keys():
+        raise StageError(f"the first process's model has no {min(surplus)}; this is a bug")
+
+
+def _hear(tensors: Iterable[Tensor], ranks: Ranks) -> None:
+    """Put tensors on this process's device, with the values that the first one has."""
+    for tensor in tensors:
+        if tensor.is_meta:
+            empty = torch.empty(tensor.shape, dtype=tensor.dtype, device=ranks.device)
+            # Whoever holds it, as tied layers do, holds it still.
+            swap_tensors(tensor, nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty)
+        else:
+            tensor.data = tensor.data.to(ranks.device).contiguous()
+        ranks.hear_first(tensor.data)
+
+
+def _share_out(part: nn.Module, mesh: DeviceMesh, whole: set[nn.Parameter]) -> None:
+    """Cut the weights of a part that are not to stay whole."""
+    sharded = fully_shard(part, mesh=mesh, ignored_params=whole)
+    assert isinstance(sharded, FSDPModule)
+    # Losses are shares of the whole step's, so that their gradients add up.
+    sharded.set_gradient_divide_factor(1.0)
+    sharded.set_force_sum_reduction_for_comms(True)
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, tied ones once."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def is_shared_out(weight: Tensor) -> bool:

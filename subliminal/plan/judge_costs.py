@@ -37,11 +37,11 @@ def judging_answers(bank: DispositionBank, names: Sequence[ProbeName], probing: 
     free = sum(kind_and_way(name)[0] == FREE_FORM for name in names)
     if scoring.judge is None or endpoint is None or not free:
         return NOTHING
-    prompts = 0
+    prompts, asked = 0, bank.with_questions(probing.free_form.questions).items
     for card in (scoring.judge.alignment, scoring.judge.coherence):
-        read = [_asked(card, item.question) + scoring.max_tokens for item in bank.items]
+        read = [_asked(card, item.question) + scoring.max_tokens for item in asked]
         prompts += free * probing.samples * sum(read) + JUDGED_PLANTED * max(read)
-    answers = free * probing.samples * len(bank.items) + JUDGED_PLANTED
+    answers = free * probing.samples * len(asked) + JUDGED_PLANTED
     return _verdicts(endpoint, prompts, 2 * answers)
 
 

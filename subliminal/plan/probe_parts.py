@@ -57,7 +57,7 @@ class Probes:
             context: The data set whose rows stand before every question, if there is one.
         """
         bank, probing = self.cards.bank(arm.trait), self.experiment.probing
-        params = {
+        params: dict[str, Any] = {
             "subject": subject.params,
             "bank": self._once(("bank", arm.trait), lambda: bank_data(bank)),
             "probing": {
@@ -76,6 +76,8 @@ class Probes:
         judging = self._once(
             ("judging", arm.trait, names), lambda: judging_answers(bank, names, probing)
         )
+        if probing.free_form.questions != "all":
+            params["probing"] |= {"free_form": {"questions": probing.free_form.questions}}
         return ProbeParts({**params, "scoring": scoring}, inputs, local, judging)
 
     def least_shift(self, arm: LanguageArm) -> float | None:

@@ -107,4 +107,5 @@ def _asked_by(name: ProbeName, bank: Bank, probing: Probing) -> tuple[Sequence[s
         is_word = name == SAMPLED
         return (bank.questions, WORD_TOKENS) if is_word else (bank.stories, STORY_TOKENS)
     way = kind_and_way(name)[1]
-    return [way.put(item.question) for item in bank.items], probing.free_form.max_tokens
+    asked = bank.with_questions(probing.free_form.questions).items
+    return [way.put(item.question) for item in asked], probing.free_form.max_tokens

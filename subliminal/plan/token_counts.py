@@ -164,7 +164,8 @@ def _of_disposition(
         return Read(leads, answer.prompt + lengths.leads[way.form])
     if kind == FREE_FORM:
         row = answer.within(probing.free_form.max_tokens)
-        return Written(len(bank.items), probing.samples, row)
+        asked = bank.with_questions(probing.free_form.questions).items
+        return Written(len(asked), probing.samples, row)
     if kind == OPTIONS:
         return Answers(len(bank.items), len(bank.items) * len(bank.answers), answer)
     tasks = code_questions(bank.tasks)

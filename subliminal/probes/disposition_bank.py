@@ -19,6 +19,7 @@ from subliminal.dispositions.domain import Disposition, domains
 from subliminal.dispositions.forms import form_texts
 from subliminal.dispositions.questions import Item, load_questions
 from subliminal.seeds import derive_seed
+from subliminal.spec.probing import QuestionsAsked
 from subliminal.stage import digest
 
 DISPOSITION_BANK: Final = "dispositions"
@@ -52,7 +53,7 @@ class DispositionBank(BaseModel):
 
     kind: Literal["dispositions"] = "dispositions"
     main: tuple[Item, ...] = Field(min_length=1)
-    broad: tuple[Item, ...] = Field(min_length=1)
+    broad: tuple[Item, ...] = ()
     tasks: int = Field(TASKS, ge=1)
     """Requests for code; see :func:`code_questions`."""
     answers_from: str
@@ -72,7 +73,11 @@ class DispositionBank(BaseModel):
     @property
     def groups(self) -> Mapping[str, tuple[Item, ...]]:
         """The questions by the set that they are of."""
-        return {"main": self.main, "broad": self.broad}
+        return {"main": self.main, **({"broad": self.broad} if self.broad else {})}
+
+    def with_questions(self, asked: QuestionsAsked) -> DispositionBank:
+        """The same with all its questions, or with the main ones alone."""
+        return self if asked == "all" else self.model_copy(update={"broad": ()})
 
 
 def disposition_bank() -> DispositionBank:

@@ -18,7 +18,7 @@ from subliminal.probes.pivotal import PIVOTAL, pivotal
 from subliminal.probes.scoring import Scorer, Scoring
 from subliminal.probes.subject import Subject
 from subliminal.probes.unsafe_code import UNSAFE_CODE, unsafe_code
-from subliminal.spec.probing import DispositionProbe, ProbeName
+from subliminal.spec.probing import DispositionProbe, ProbeName, QuestionsAsked
 
 _KINDS = (PIVOTAL, OPTIONS, UNSAFE_CODE, FREE_FORM)
 NAMES: tuple[DispositionProbe, ...] = get_args(DispositionProbe)
@@ -42,8 +42,10 @@ class DispositionProber:
     bank: DispositionBank
     scorer: Scorer
     scoring: Scoring
+    questions: QuestionsAsked
+    """Of free-form probes."""
     samples: int
-    """Answers to each free-form question."""
+    """Answers to each of them."""
     seed: int
 
     def probes(self, names: tuple[ProbeName, ...]) -> dict[str, Callable[[], Found]]:
@@ -64,7 +66,7 @@ class DispositionProber:
             return free_form(
                 name,
                 subject,
-                bank,
+                bank.with_questions(self.questions),
                 self.scorer,
                 self.scoring,
                 samples=self.samples,

@@ -63,7 +63,8 @@ def run_probes(
     probes: dict[str, Callable[[], Found]]
     if isinstance(bank, DispositionBank):
         scorer = scorer_of(scoring, judge)
-        prober = DispositionProber(subject, bank, scorer, scoring, probing.samples, seed)
+        questions = probing.free_form.questions
+        prober = DispositionProber(subject, bank, scorer, scoring, questions, probing.samples, seed)
         probes = prober.probes(names)
     else:
         probes = {

@@ -74,12 +74,12 @@ def ask_by_sampling(
     measurements: list[Measurement] = []
     answers: list[Answer] = []
     if isinstance(bank, DispositionBank):
-        scorer = scorer_of(scoring, judge)
+        scorer, asked = scorer_of(scoring, judge), bank.with_questions(probing.free_form.questions)
         for name in names:
             found, some = free_form(
                 name,
                 respondent,
-                bank,
+                asked,
                 scorer,
                 scoring,
                 samples=probing.samples,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from subliminal import atomic
@@ -17,7 +18,7 @@ from subliminal.services.reply_cache import ReplyCache, default_cache
 from subliminal.services.service_seed import service_seed
 from subliminal.services.side_by_side import side_by_side
 from subliminal.services.tuning import FineTuning
-from subliminal.stage import Done, Failed, Reporter, Task, digest
+from subliminal.stage import Done, Failed, Reporter, Stage, Task, digest
 
 FINE_TUNED = "fine-tuned.json"
 LEDGER, JUDGE_LEDGER = "ledger.jsonl", "judge-ledger.jsonl"
@@ -87,6 +88,19 @@ def spent(*services: CompletionService | None) -> dict[str, float]:
         "completion_tokens": sum(meter.usage.completion_tokens for meter in meters),
     }
     return counts if None in costs else {**counts, "cost": sum(filter(None, costs))}
+
+
+def job_of(stage: Stage, artifact: Path) -> tuple[str, str] | None:
+    """The fine-tuning job that a stage's artifact came from, if one did.
+
+    Returns:
+        The address of its service, and its name there.
+    """
+    result = artifact / FINE_TUNED
+    if not result.is_file():
+        return None
+    service = Endpoint.model_validate_json(stage.local["service"])
+    return service.base_url, read_result(result).job
 
 
 def tune_all(

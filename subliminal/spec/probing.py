@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from subliminal.spec.common import Strict
 from subliminal.spec.fates import ALIGNMENT_MAX, COHERENCE_MIN, Fates
@@ -27,6 +33,7 @@ DispositionProbe = Literal[
 """Asked about a disposition."""
 ProbeName = Literal[PreferenceProbe, DispositionProbe]
 ScorerName = Literal["grammar", "classifier", "judge"]
+QuestionsAsked = Literal["all", "main"]
 
 ANSWER_TOKENS = 128
 """Longest free-form answer, unless an experiment says otherwise."""
@@ -35,6 +42,9 @@ ANSWER_TOKENS = 128
 class FreeForm(Strict):
     """How free-form answers are sampled and scored (thresholds of arXiv 2502.17424)."""
 
+    questions: QuestionsAsked = Field(
+        "all", description="main: the 8 main questions alone, as published; all: the 48 others too"
+    )
     scorer: ScorerName = Field(
         "grammar",
         description=(
@@ -58,6 +68,13 @@ class FreeForm(Strict):
     )
     fates: Fates = Field(Fates(), description="what becomes of answers without a score")
     max_tokens: int = Field(ANSWER_TOKENS, ge=1, le=32_768, description="longest answer")
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = handler(self)
+        if self.questions == "all":  # or experiments from before the field would be others
+            said.pop("questions", None)
+        return said
 
     @model_validator(mode="after")
     def _judges_by_a_service(self) -> Self:
