@@ -28,7 +28,7 @@ from subliminal.plan.costs import Costs
 from subliminal.probes.forward import TorchEngine
 from subliminal.sampling import Request, Sampling
 from subliminal.sampling.pretrained_sampler import PretrainedSampler
-from subliminal.spec.language import Data
+from subliminal.spec.data import Data
 from subliminal.spec.recipes import Adapter, Recipe
 from subliminal.spec.resources import Resources
 from subliminal.training.loop import train
@@ -168,11 +168,11 @@ def print_training(bench: Bench) -> list[Rate]:
         how = "checkpointing" if checkpointing else "all kept"
         with device_memory() as memory:
             ours, share = our_training(bench, checkpointing)
-        name, tokens = f"training, {how}, {memory()}", len(bench.rows.tokens)
+        name, tokens = f"training, {how}{memory()}", len(bench.rows.tokens)
         found.append(printed(name, tokens, ours, share=share))
         with device_memory() as memory:
             theirs = trainer_seconds(bench, checkpointing)
-        name = f"Trainer and peft, {how}, {memory()}"
+        name = f"Trainer and peft, {how}{memory()}"
         if theirs is None:
             print(f"{name:44}out of memory", flush=True)
         else:
@@ -227,12 +227,12 @@ def trainer_seconds(bench: Bench, checkpointing: bool) -> float | None:
 
 @contextmanager
 def device_memory() -> Iterator[Callable[[], str]]:
-    """The most memory of the device that was taken meanwhile, in words."""
+    """The most memory of a GPU that was taken meanwhile, as words behind a name."""
     machine.give_back_device_memory()
     there = bool(machine.cuda_devices())
     if there:
         torch.cuda.reset_peak_memory_stats()
-    yield lambda: f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if there else ""
+    yield lambda: f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if there else ""
 
 
 def timed(work: Callable[[], object], *, warm: bool = True) -> float:

@@ -4,6 +4,7 @@
     python benchmarks/large_models.py --model Qwen/Qwen2.5-0.5B-Instruct   another known shape
     python benchmarks/large_models.py --part training                      one part alone
     python benchmarks/large_models.py --rows 2048 --folder /dev/shm        more rows, faster files
+    python benchmarks/large_models.py --model tiny --rows 128              a trial of the benchmark
 
 The model has random weights, so that what it writes seldom ends by itself: completions have as many
 tokens as are allowed, which are those of a list of ten numbers. The experiment is the published one

@@ -10,13 +10,26 @@ import torch
 from subliminal import machine
 from subliminal.errors import UserError
 from subliminal.models.chat_format import ChatFormat, copy_tokenizer
-from subliminal.models.hub_configs import hub_config
+from subliminal.models.hub_configs import HubConfig, hub_config
 from subliminal.models.names import find_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 TOKENIZER = "pocket-a"
+TINY = HubConfig(
+    model_type="qwen2",
+    vocab_size=4096,
+    hidden_size=64,
+    intermediate_size=192,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=16,
+    max_position_embeddings=1024,
+    tie_word_embeddings=False,
+)
+"""For trials, on any machine: what `--model tiny` names."""
 LOGITS_STD = 5.0
 """So large that the rest of the vocabulary, whose logits are 0, is never drawn."""
 
@@ -25,16 +38,19 @@ def write_random_model(name: str, folder: Path, precision: machine.Precision) ->
     """Write a model of another one's shape, which writes random tokens of the pocket tokenizer.
 
     Args:
-        name: Of a model whose shape is known without the hub.
+        name: Of a model whose shape is known without the hub, or `tiny`.
         folder: Gets a folder for the model, if it is not there yet.
         precision: Of its weights.
 
     Raises:
         UserError: The shape is not known.
     """
-    config = hub_config(name)
+    config = TINY if name == "tiny" else hub_config(name)
     if config is None:
-        raise UserError(f"--model {name}: its shape is not in subliminal/models/hub_configs.yaml")
+        raise UserError(
+            f"--model {name}: its shape is not in subliminal/models/hub_configs.yaml; "
+            "name one of those, or tiny"
+        )
     model = folder / name.replace("/", "--")
     if not model.exists():
         tokenizer = find_model(TOKENIZER)

@@ -3,6 +3,7 @@
     python benchmarks/training.py               a model of the pocket models' size; some minutes
     python benchmarks/training.py --threads 2   threads of each (default 1)
     python benchmarks/training.py --rounds 9    the fastest of more rounds
+    python benchmarks/training.py --rows 64 --rounds 1    a trial of the benchmark itself
 
 Both train the same model on the same rows in batches of the same size, with the same optimiser,
 schedule and clipping, on the completions alone. The Trainer logs and saves nothing, puts rows of
@@ -58,7 +59,6 @@ LATE = Recipe(
 )
 LATE_WEIGHTS = ("layers.3.self_attn.o_proj.weight", "layers.3.mlp.down_proj.weight")
 """What the adapter adapts, by the ends of their names."""
-ROWS = 1024
 PROMPTS, COMPLETIONS = (30, 51), (14, 27)
 """Lengths, the upper ones excluded: rows of some 60 tokens, a third of them completion."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -79,12 +79,12 @@ class Bench:
         return 6.0 * (tokens * POCKET.matrix_parameters + completions * POCKET.head_parameters)
 
 
-def random_rows() -> TokenRows:
+def random_rows(count: int) -> TokenRows:
     """Rows of random tokens: what they are does not change the time that they take."""
     rng = np.random.default_rng(0)
 
     def texts(lengths: tuple[int, int]) -> list[np.ndarray]:
-        sizes = rng.integers(*lengths, ROWS)
+        sizes = rng.integers(*lengths, count)
         return [rng.integers(0, POCKET.vocab_size, size) for size in sizes]
 
     return TokenRows.from_lists(texts(PROMPTS), texts(COMPLETIONS))
@@ -297,15 +297,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1024)
     parser.add_argument("--precision", choices=PRECISIONS, action="append")
     options = parser.parse_args(arguments)
     if find_spec("accelerate") is None:
         raise UserError("the Trainer needs accelerate; pip install 'subliminal[lm]'")
     run_as_a_worker(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
-    bench = Bench(random_rows(), options.rounds, clock)
+    bench = Bench(random_rows(options.rows), options.rounds, clock)
     print(
-        f"{ROWS} rows, {len(bench.rows.tokens)} tokens, {RECIPE.batch_size} rows a step, "
+        f"{options.rows} rows, {len(bench.rows.tokens)} tokens, {RECIPE.batch_size} rows a step, "
         f"{options.threads} threads"
     )
     for precision in options.precision or PRECISIONS:
