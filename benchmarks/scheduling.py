@@ -22,6 +22,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from subliminal.cost import Cost, Work
 from subliminal.executors import Executor, LocalExecutor, Outcome
 from subliminal.executors.ray import RayExecutor
@@ -193,9 +195,12 @@ def plan() -> None:
         memory, processor, wall = _peak_mib(), time.process_time(), time.perf_counter()
         stages = make_plan(load_experiment(file)).stages
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        used = psutil.Process().memory_info()
     print(f"a sweep of {len(stages):,} stages is planned in {wall:.1f} s")
     print(f"  {processor:.1f} s of the processor; {_peak_mib() - memory:.0f} MiB of memory are")
-    print(f"  added to the {memory:.0f} MiB of a process that has imported PyTorch")
+    print(f"  added to the {memory:.0f} MiB of a process that has imported PyTorch; of all that")
+    own = (used.rss - used.shared) / 2**20
+    print(f"  {own:.0f} MiB are its own, and the others files of libraries")
 
 
 def _peak_mib() -> float:
