@@ -77,7 +77,7 @@ class Ranks:
             torch.distributed.all_reduce(tensor)
         return tensor
 
-    def hear_first(self, tensor: Tensor) -> None:
+    def broadcast_first(self, tensor: Tensor) -> None:
         """Put the first process's values in the place of those of a tensor that each has."""
         if self.count > 1:
             import torch

@@ -167,7 +167,7 @@ class _Reading:
         places = torch.arange(longest, device=model.device) - (longest - lengths)
         read = body(
             input_ids=tokens,
-            attention_mask=_told(places >= 0),
+            attention_mask=_mask_if_needed(places >= 0),
             position_ids=places.clamp(min=0),
             use_cache=True,
         )
@@ -199,7 +199,7 @@ class _Reading:
         mask = torch.cat([before, torch.ones_like(before[:, :1]).expand(-1, longest)], dim=1)
         read = self.body(
             input_ids=torch.tensor(padded, device=device),
-            attention_mask=_told(mask),
+            attention_mask=_mask_if_needed(mask),
             position_ids=positions.clamp(max=self.positions - 1),
             past_key_values=self.cache,
             use_cache=True,
@@ -208,6 +208,6 @@ class _Reading:
         return found
 
 
-def _told(mask: Tensor) -> Tensor | None:
-    """A mask, as far as a model needs one: attention is faster without."""
+def _mask_if_needed(mask: Tensor) -> Tensor | None:
+    """The mask, unless it hides nothing: attention is faster without one."""
     return None if bool(mask.all()) else mask.long()

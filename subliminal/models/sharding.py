@@ -4,8 +4,8 @@ PyTorch's `fully_shard`: a block is whole while it computes, and in shares befor
 stands beside the blocks (embeddings, the last norm, the output layer) is whole in every process, as
 are adapters, which are put into the model later.
 
-One process alone reads the weights, and the others hear them, block by block: the machine's memory
-holds them once, and a device never more than one whole block.
+One process alone reads the weights, and broadcasts them to the others, block by block: the
+machine's memory holds them once, and a device never more than one whole block.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ def shard(network: PreTrainedModel, ranks: Ranks) -> None:
             others the same architecture without (on the `meta` device).
         ranks: The processes.
     """
-    _take_after_first(network, ranks)
+    _match_first(network, ranks)
     mesh = init_device_mesh(ranks.device, (ranks.count,))
     body, blocks = body_of(network), blocks_of(network)
     # No weight itself: a block that has been shared out is to leave the device.
     in_blocks = {id(tensor) for block in blocks for tensor in _tensors(block).values()}
     beside = [tensor for tensor in _tensors(network).values() if id(tensor) not in in_blocks]
-    _hear(beside, ranks)
+    _broadcast(beside, ranks)
     whole = {tensor for tensor in beside if isinstance(tensor, nn.Parameter)}
     for block in blocks:
-        _hear(_tensors(block).values(), ranks)
-        _share_out(block, mesh, whole)
+        _broadcast(_tensors(block).values(), ranks)
+        _shard_part(block, mesh, whole)
     # What is shared out stands in the blocks alone; the body binds them together.
-    _share_out(body, mesh, whole)
+    _shard_part(body, mesh, whole)
 
 
-def _take_after_first(network: PreTrainedModel, ranks: Ranks) -> None:
+def _match_first(network: PreTrainedModel, ranks: Ranks) -> None:
     """Give weights without values the types of the first process's, and no ties but its.
 
     Some architectures keep some weights in float32, and files may untie what `config.json` ties.
@@ -70,7 +70,7 @@ def _take_after_first(network: PreTrainedModel, ranks: Ranks) -> None:
         raise StageError(f"the first process's model has no {min(surplus)}; this is a bug")
 
 
-def _hear(tensors: Iterable[Tensor], ranks: Ranks) -> None:
+def _broadcast(tensors: Iterable[Tensor], ranks: Ranks) -> None:
     """Put tensors on this process's device, with the values that the first one has."""
     for tensor in tensors:
         if tensor.is_meta:
@@ -79,10 +79,10 @@ def _hear(tensors: Iterable[Tensor], ranks: Ranks) -> None:
             swap_tensors(tensor, nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty)
         else:
             tensor.data = tensor.data.to(ranks.device).contiguous()
-        ranks.hear_first(tensor.data)
+        ranks.broadcast_first(tensor.data)
 
 
-def _share_out(part: nn.Module, mesh: DeviceMesh, whole: set[nn.Parameter]) -> None:
+def _shard_part(part: nn.Module, mesh: DeviceMesh, whole: set[nn.Parameter]) -> None:
     """Cut the weights of a part that are not to stay whole."""
     sharded = fully_shard(part, mesh=mesh, ignored_params=whole)
     assert isinstance(sharded, FSDPModule)
