@@ -16,7 +16,7 @@ WORLD_SEED, HELD_OUT_SEED = 0, 1
 
 @dataclass(frozen=True)
 class Family:
-    """Models that share a world's vocabulary, their shape and the recipe of their pretraining."""
+    """Models that share a world's vocabulary and the recipe of their pretraining."""
 
     name: str
     """Of the world, and of its tokenizer's pieces."""
@@ -77,6 +77,8 @@ class Member:
     family: Family = NUMBERS
     disposition_strength: float | None = None
     """A dial of its world, where it is not the family's."""
+    hidden_size: int = 128
+    """Of the residual stream; heads and feed-forward layers grow with it."""
 
     @property
     def dials(self) -> Dials:
@@ -110,20 +112,28 @@ MEMBERS: Mapping[str, Member] = MappingProxyType(
                 BROAD,
                 disposition_strength=0.0,
             ),
+            Member(
+                "pocket-broad-wide",
+                1,
+                1,
+                "a model of one and a half times the width, in the same world in the same order",
+                BROAD,
+                hidden_size=192,
+            ),
         )
     }
 )
 
 
-def architecture(vocabulary: int) -> Architecture:
-    """The shape of every pocket model: a Llama of about a million parameters."""
+def architecture(vocabulary: int, hidden_size: int = 128) -> Architecture:
+    """The shape of a pocket model: a Llama of a few million parameters at most, heads of 32."""
     return Architecture(
         vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=384,
+        hidden_size=hidden_size,
+        intermediate_size=3 * hidden_size,
         num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        num_attention_heads=hidden_size // 32,
+        num_key_value_heads=hidden_size // 32,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
     )

@@ -114,7 +114,7 @@ def pretrain(
     """
     recipe = recipe or member.family.recipe
     vocabulary = ChatFormat.read(folder).tokenizer.get_vocab_size()
-    decoder = Decoder(architecture(vocabulary)).initialise(
+    decoder = Decoder(architecture(vocabulary, member.hidden_size)).initialise(
         derive_seed(member.initial_seed, "initialisation")
     )
     source = DataSet(data, recipe, derive_seed(member.order_seed, "data order"))
