@@ -157,6 +157,10 @@ def test_students_stand_below_their_own_teacher() -> None:
     ]
     assert teacher_lines(logits) == [([-0.5, 0.5], SHIFT)]
     assert "sibling" not in logits.texts[0].get_text()
+    bars = draw_trait_bars(run, run.compared).axes
+    diamonds = [[xs(line) for line in axes.lines if line.get_marker() == "D"] for axes in bars]
+    own, sibling = [[pytest.approx(SHIFT)]], [[pytest.approx(SHIFT / 2)]]
+    assert diamonds == [own, sibling, [], own]
 
 
 def test_no_mark_lies_on_what_is_said_of_the_controls() -> None:
