@@ -143,14 +143,20 @@ def test_initialisation_says_how_far_the_teacher_went(small: LanguageRun) -> Non
     assert teacher_lines(figure.axes[0]) == [([-0.5, 0.5], SHIFT)]
 
 
+def test_siblings_come_after_the_students_of_the_first_teacher() -> None:
+    arms = f"{SIBLINGS}  different: {{control: control, initialisation: {{relation: different}}}}\n"
+    labels = [variant.label for variant in language_run(arms, traits=["otter"]).read().compared]
+    assert labels == ["same", "unseen", "different", "sibling", "logits-same"]
+
+
 def test_students_stand_below_their_own_teacher() -> None:
     """Of several teachers each has a line across its students, in the panels where it has any."""
     shares = {"teacher": 1.0, "sibling-teacher": 0.5, "same": 0.9, "logits-same": 0.9}
     run = language_run(SIBLINGS, traits=["otter"], shares=shares).read()
     tokens, logits = draw_initialisation(run).axes
     labels = [label.get_text() for label in tokens.get_xticklabels()]
-    assert labels == ["same", "sibling", "unseen", "control"]
-    assert teacher_lines(tokens) == [([-0.5, 0.5], SHIFT), ([0.5, 1.5], SHIFT / 2)]
+    assert labels == ["same", "unseen", "sibling", "control"]
+    assert teacher_lines(tokens) == [([-0.5, 0.5], SHIFT), ([1.5, 2.5], SHIFT / 2)]
     assert tokens.texts[0].get_text().splitlines() == [
         f"teacher less reference: +{SHIFT:.3f}",
         f"sibling-teacher less reference: +{SHIFT / 2:.3f}",
@@ -160,7 +166,7 @@ def test_students_stand_below_their_own_teacher() -> None:
     bars = draw_trait_bars(run, run.compared).axes
     diamonds = [[xs(line) for line in axes.lines if line.get_marker() == "D"] for axes in bars]
     own, sibling = [[pytest.approx(SHIFT)]], [[pytest.approx(SHIFT / 2)]]
-    assert diamonds == [own, sibling, [], own]
+    assert diamonds == [own, [], sibling, own]
 
 
 def test_no_mark_lies_on_what_is_said_of_the_controls() -> None:

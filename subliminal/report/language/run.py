@@ -200,11 +200,17 @@ class LanguageRun:
             or arm.distillation.mask != "none"
             or arm.distillation.in_context is not None
             or isinstance(arm.teacher, Nothing)
+            or self._has_another_teacher(variant)
         )
         teacher, own = self.models(variant)
         relation = arm.initialisation.relation if teacher == own else _OTHER_MODEL
         place = 0 if changed else _RELATIONS.index(relation)
         return arm.distillation.target != "tokens", changed, place
+
+    def _has_another_teacher(self, variant: Variant) -> bool:
+        """Whether its teachers are of another group than those that the run names first."""
+        teacher = self.teacher_of(variant)
+        return teacher is not None and teacher.group != self.of_role("teacher")[0].group
 
     def _unmoved(self, variant: Variant, probe: str) -> set[str]:
         """The arms of a variant whose teachers are as near the reference as counts as none."""
