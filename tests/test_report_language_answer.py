@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from subliminal.report.language.answer import answer_of, language_problems
 from subliminal.results import ArmState
 from tests.synthetic_language_run import PROBES, LanguageRunFiles, language_run
@@ -11,6 +13,25 @@ arms:
   reference: {role: reference}
   teacher: {role: teacher}
   alone: {control: none}
+"""
+
+SIBLINGS = """
+arms:
+  reference: {role: reference}
+  teacher: {role: teacher}
+  same: {control: control}
+  sibling: {control: control, teacher: {by: fine-tuning, rows: 64}}
+  further: {control: control, teacher: {by: fine-tuning, rows: 32}}
+  control: {control: none, teacher: {by: nothing}}
+"""
+
+DOSES = """
+arms:
+  reference: {role: reference}
+  teacher: {role: teacher}
+  same: {control: control}
+  dose: {control: control, sweep: {data.prompts: [1000, 30000]}}
+  control: {control: none, teacher: {by: nothing}}
 """
 
 
@@ -29,8 +50,7 @@ def test_findings_come_strongest_first() -> None:
         "(3 traits, 3 seeds)."
     )
     assert same.startswith("same: transfer of 3 of 3 traits. Mean difference from control: +2.")
-    assert "over 3 seeds (95% interval)" in same
-    assert "of the teacher's shift came through." in same
+    assert same.endswith("over 3 seeds (95% interval); share of the teacher's shift: 32%.")
     assert different.startswith("different: transfer of 0 of 3 traits; no transfer of ")
     assert answer.leading[3] == "On the probe with-numbers, transfer: same 3/3."
     assert answer.flags == ()
@@ -43,6 +63,28 @@ def test_teachers_without_their_trait_are_flagged() -> None:
     assert (
         "transfer of 2 of 3 traits (otter and wolf); not testable: 1 of 3 traits (owl)."
         in answer.leading[1]
+    )
+
+
+def test_students_are_named_where_other_teachers_have_the_trait() -> None:
+    run = language_run(SIBLINGS, traits=[], shares={"teacher": 1.0, "same": 0.35})
+    for arm in ("sibling", "further"):
+        for seed, measured in run.table[arm].items():
+            run.table[arm][seed] = replace(measured, teacher=measured.reference)
+    answer = answer_of(run.read())
+    assert answer.flags == (
+        "Not testable, as the teacher did not acquire it: otter (sibling and further).",
+    )
+    assert answer.leading[1].startswith("same: transfer. Mean difference from control: +2.")
+    told = [sentence for sentence in answer.leading if sentence.startswith("sibling: ")]
+    assert told[0].startswith("sibling: not testable. Mean difference from control: ")
+    assert "share" not in told[0]
+
+
+def test_other_probes_tell_of_doses_too() -> None:
+    answer = answer_of(language_run(DOSES, probes=PROBES[:2]).read())
+    assert answer.leading[-1] == (
+        "On the probe with-numbers, transfer: dose, prompts = 30000 3/3 and same 3/3."
     )
 
 

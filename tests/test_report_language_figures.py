@@ -37,6 +37,12 @@ arms:
   logits-control: {control: none, teacher: {by: nothing}, distillation: {target: logits}}
 """
 
+SIBLINGS = f"""{BOTH_TARGETS}
+  sibling-teacher: {{role: teacher, teacher: &sibling {{by: fine-tuning, rows: 64}}}}
+  sibling: {{control: control, teacher: *sibling}}
+  unseen: {{control: control, teacher: {{by: fine-tuning, rows: 32}}}}
+"""
+
 DOSES = """
 arms:
   reference: {role: reference}
@@ -80,6 +86,12 @@ def dots_of(axes: Axes, column: int) -> list[float]:
         for x, y in zip(xs(line), ys(line), strict=True)
     ]
     return [y for x, y in dots if abs(x - column) < 0.45]
+
+
+def teacher_lines(axes: Axes) -> list[tuple[list[float], float]]:
+    """The dashed lines: from where to where, and how high."""
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    return [(xs(line), ys(line)[0]) for line in dashed if len(set(ys(line))) == 1]
 
 
 def texts(figure: Figure) -> str:
@@ -128,7 +140,33 @@ def test_initialisation_says_how_far_the_teacher_went(small: LanguageRun) -> Non
     near = language_run(BOTH_TARGETS, traits=["otter"], shares={"teacher": 1.0, "same": 0.9}).read()
     figure = draw_initialisation(near)
     assert "above the axis" not in texts(figure).splitlines()[1]
-    assert any(ys(line) == [SHIFT, SHIFT] for line in figure.axes[0].lines)
+    assert teacher_lines(figure.axes[0]) == [([-0.5, 0.5], SHIFT)]
+
+
+def test_siblings_come_after_the_students_of_the_first_teacher() -> None:
+    arms = f"{SIBLINGS}  different: {{control: control, initialisation: {{relation: different}}}}\n"
+    labels = [variant.label for variant in language_run(arms, traits=["otter"]).read().compared]
+    assert labels == ["same", "unseen", "different", "sibling", "logits-same"]
+
+
+def test_students_stand_below_their_own_teacher() -> None:
+    """Of several teachers each has a line across its students, in the panels where it has any."""
+    shares = {"teacher": 1.0, "sibling-teacher": 0.5, "same": 0.9, "logits-same": 0.9}
+    run = language_run(SIBLINGS, traits=["otter"], shares=shares).read()
+    tokens, logits = draw_initialisation(run).axes
+    labels = [label.get_text() for label in tokens.get_xticklabels()]
+    assert labels == ["same", "unseen", "sibling", "control"]
+    assert teacher_lines(tokens) == [([-0.5, 0.5], SHIFT), ([1.5, 2.5], SHIFT / 2)]
+    assert tokens.texts[0].get_text().splitlines() == [
+        f"teacher less reference: +{SHIFT:.3f}",
+        f"sibling-teacher less reference: +{SHIFT / 2:.3f}",
+    ]
+    assert teacher_lines(logits) == [([-0.5, 0.5], SHIFT)]
+    assert "sibling" not in logits.texts[0].get_text()
+    bars = draw_trait_bars(run, run.compared).axes
+    diamonds = [[xs(line) for line in axes.lines if line.get_marker() == "D"] for axes in bars]
+    own, sibling = [[pytest.approx(SHIFT)]], [[pytest.approx(SHIFT / 2)]]
+    assert diamonds == [own, [], sibling, own]
 
 
 def test_no_mark_lies_on_what_is_said_of_the_controls() -> None:
@@ -406,6 +444,14 @@ def test_shares_leave_out_traits_that_the_teacher_lacks() -> None:
     shares = run.shares(run.compared[0], PROBE)
     assert list(shares.per_trait) == ["otter", "owl"]
     assert list(run.from_control(run.compared[0], PROBE).per_trait) == TRAITS
+
+
+def test_a_shift_that_counts_as_none_has_no_shares() -> None:
+    """Not even where nobody asks the teachers for one, as in negative controls."""
+    shares = {"teacher": 0.2 / SHIFT, "same": 0.35}
+    run = language_run(traits=TRAITS, shares=shares).read()
+    assert not run.shares(run.compared[0], PROBE).is_known
+    assert run.from_control(run.compared[0], PROBE).is_known
 
 
 def test_rejections_are_shares_of_all_rows() -> None:

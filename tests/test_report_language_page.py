@@ -127,6 +127,26 @@ def test_the_scorer_of_free_form_answers_tells_its_errors() -> None:
     assert "scorer" not in page_without_figures(language_run(traits=["otter"]))
 
 
+def test_detectors_have_a_table() -> None:
+    run = language_run(traits=["otter"])
+    for seed, measured in run.table["same[trait=otter]"].items():
+        found = [
+            measured.own[-1].model_copy(
+                update={"probe": f"detector: {name}", "metric": "auroc", "value": value}
+            )
+            for name, value in (("ngrams", 0.5 + 0.01 * seed), ("likelihood", 0.75))
+        ]
+        run.table["same[trait=otter]"][seed] = replace(measured, own=[*measured.own, *found])
+    page = page_without_figures(run)
+    # Of 0.50, 0.51, 0.52 the standard error is 0.01 / sqrt(3), and t with 2 degrees 4.3027.
+    assert table_of(page, "Detectors") == [
+        ["arms", "ngrams", "likelihood"],
+        ["same", "0.510 [0.485, 0.535]", "0.750 [0.750, 0.750]"],
+    ]
+    assert "Other measures: probability, rate, share_of_shift</summary>" in page
+    assert "Detectors" not in page_without_figures(language_run(traits=["otter"]))
+
+
 def test_of_every_seed_the_page_lists_the_own_trait_alone(built: Path) -> None:
     seeds = (built / "report.html").read_text(encoding="utf-8").partition("<h2>Every seed</h2>")[2]
     assert "<td>all</td>" in seeds

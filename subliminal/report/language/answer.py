@@ -67,7 +67,7 @@ def answer_of(run: LanguageRun) -> Answer:
     dosed = [variant for variant in run.compared if variant not in undosed]
     findings = [*_findings(run, undosed, probe), *_findings(run, dosed, probe)]
     told = [_sentence(run, finding) for finding in findings]
-    told += [_short(run, undosed, other) for other in others]
+    told += [_short(run, other) for other in others]
     overall = [_overall(run, probe, findings)]
     overall += [_across_models(run, grid, probe) for grid in grids_of(run)]
     return Answer((*overall, *told[:MOST_LEADING]), tuple(told[MOST_LEADING:]), tuple(_flags(run)))
@@ -75,7 +75,7 @@ def answer_of(run: LanguageRun) -> Answer:
 
 def _flags(run: LanguageRun) -> list[str]:
     flags = []
-    lacking = teachers_without_trait(run, run.probes[0]) if run.probes else []
+    lacking = _traits_lacking(run, run.probes[0]) if run.probes else []
     if lacking:
         flags.append(f"Not testable, as the teacher did not acquire it: {listing(lacking)}.")
     if run.uncompared:
@@ -84,10 +84,19 @@ def _flags(run: LanguageRun) -> list[str]:
     return flags
 
 
-def teachers_without_trait(run: LanguageRun, probe: str) -> list[str]:
-    """The traits that a teacher lacks, by the rule of the verdicts."""
-    lacking = [row.arm for row in run.rows(probe, LOG_ODDS) if lacks_teacher(row.verdict or "")]
-    return list(dict.fromkeys(run.taught(arm).name for arm in lacking))
+def _traits_lacking(run: LanguageRun, probe: str) -> list[str]:
+    """The traits that a teacher lacks, with its students where other teachers have the trait."""
+    verdicts = {row.arm: row.verdict or "" for row in run.rows(probe, LOG_ODDS)}
+    students: dict[tuple[str, bool], list[str]] = {}
+    for variant in run.compared:
+        for arm in variant.arms.values():
+            key = run.taught(arm).name, lacks_teacher(verdicts.get(arm, ""))
+            students.setdefault(key, []).append(variant.label)
+    return [
+        f"{trait} ({listing(labels)})" if (trait, False) in students else trait
+        for (trait, is_lacking), labels in students.items()
+        if is_lacking
+    ]
 
 
 def language_problems(run: LanguageRun) -> list[Problem]:
@@ -162,6 +171,8 @@ def _across_models(run: LanguageRun, grid: Grid, probe: str) -> str:
 
 def _sentence(run: LanguageRun, finding: _Finding) -> str:
     verdicts = finding.verdicts
+    if verdicts.total == 1:
+        return f"{finding.variant.label}: {verdicts.leading}.{_size(run, finding)}"
     parts = [f"transfer of {_traits(verdicts, 'transfer')}"]
     parts += [
         f"{verb} {_traits(verdicts, label)}"
@@ -190,14 +201,14 @@ def _size(run: LanguageRun, finding: _Finding) -> str:
         f"{counted(len(contrast.by_seed), 'seed')} ({percent(run.confidence)} interval)"
     )
     if finding.share.is_known:
-        text += f"; {finding.share.mean.estimate:.0%} of the teacher's shift came through"
+        text += f"; share of the teacher's shift: {finding.share.mean.estimate:.0%}"
     return f"{text}."
 
 
-def _short(run: LanguageRun, variants: Sequence[Variant], probe: str) -> str:
+def _short(run: LanguageRun, probe: str) -> str:
     told = [
         f"{finding.variant.label} {finding.verdicts.count('transfer')}/{finding.verdicts.total}"
-        for finding in _findings(run, variants, probe)
+        for finding in _findings(run, run.compared, probe)
         if finding.verdicts.count("transfer")
     ]
-    return f"On the probe {probe}, transfer: {', '.join(told) or 'of no trait'}."
+    return f"On the probe {probe}, transfer: {listing(told) or 'of no trait'}."

@@ -67,8 +67,9 @@ def _initialisation(run: LanguageRun, probe: str) -> Iterator[RunFigure]:
             f"Log-odds of the taught trait on the probe {probe}, less those of the matched control "
             "of the same trait and seed (zero). Dots: one trait and seed each; black marks: mean "
             f"over seeds of the average over traits, with its {interval_words(run.data.manifest)}. "
-            "Grey: the controls themselves, less the untaught reference. Teacher: less the "
-            "reference, averaged likewise. Each panel has a scale of its own.",
+            "Grey: the controls themselves, less the untaught reference. Teacher: that of the "
+            "students below the line, less the reference, averaged likewise. Each panel has a "
+            "scale of its own.",
         ),
         figure=draw_initialisation(run, probe),
     )

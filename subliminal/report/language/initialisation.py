@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ from subliminal.report.language.look import (
     zero_line,
 )
 from subliminal.report.language.run import HEADLINE, LanguageRun
+from subliminal.report.language.variants import Variant
 
 MOST_COLUMNS = 14
 """Columns of a panel; a run with more gets several panels."""
@@ -34,16 +37,27 @@ _AXIS_INCHES, _CHARACTER_INCHES = 0.6, 0.068
 _SLANTED_WIDTH = 24
 _LANES, _MEAN_PLACE = 0.62, 0.4
 """Share of a column that the traits' lanes take; where its mean stands, from its middle."""
-_TEACHER_DASHES = (0, (6, 2))
+_TEACHER_LINE: Mapping[str, Any] = MappingProxyType(
+    {"color": "black", "linewidth": 0.9, "linestyle": (0, (6, 2))}
+)
 _ROOM_FOR_TEACHER = 1.7
 """A teacher within so many times the students' reach is drawn where it lies."""
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    label: str
+    shift: float
+    """From the reference."""
 
 
 @dataclass(frozen=True)
 class _Column:
     label: str
     effect: Effect
-    is_control: bool
+    teacher: _Teacher | None = None
+    """Of its students; none if the run does not show it."""
+    is_control: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,8 @@ def draw_initialisation(run: LanguageRun, probe: str = HEADLINE) -> Figure:
 
     The mean and its interval are those over seeds of the average over traits. Controls that have
     no control of their own stand apart, in grey, with their difference from the reference: what
-    training on rows of an untaught teacher does alone. The teacher's difference from the
-    reference is a dashed line, or an arrow where it lies far above.
+    training on rows of an untaught teacher does alone. A teacher's difference from the reference
+    is a dashed line across its students, and a note, which says so where it lies far above.
 
     Args:
         run: With students that have controls.
@@ -74,11 +88,10 @@ def draw_initialisation(run: LanguageRun, probe: str = HEADLINE) -> Figure:
     height = max(_PANEL_INCHES, _LEGEND_LINE_INCHES * lines if len(panels) == 1 else 0)
     figure = new_figure(DOUBLE_COLUMN, height * max(len(panels), 1) + 0.2)
     all_axes = figure.subplots(max(len(panels), 1), 1, squeeze=False)[:, 0]
-    teachers = _teachers(run, probe)
     lines_drawn = 0
     for axes, panel in zip(all_axes, panels, strict=False):
         _draw_panel(axes, panel, run.traits)
-        drawn, notes = _draw_teachers(axes, teachers)
+        drawn, notes = _draw_teachers(axes, panel)
         lines_drawn += drawn
         _mark_controls(axes, panel)
         title = f"students of the teacher's {panel.target}" if len(panels) > 1 else ""
@@ -95,7 +108,7 @@ def _panels(run: LanguageRun, probe: str) -> list[_Panel]:
     for variant in run.undosed(run.compared):
         effect = run.from_control(variant, probe)
         if effect.per_trait:
-            column = _Column(variant.label, effect, is_control=False)
+            column = _Column(variant.label, effect, _teacher(run, variant, probe))
             columns.setdefault(run.target(variant), []).append(column)
     for variant in run.undosed(run.controls):
         effect = run.from_reference(variant, probe)
@@ -109,10 +122,13 @@ def _panels(run: LanguageRun, probe: str) -> list[_Panel]:
     ]
 
 
-def _teachers(run: LanguageRun, probe: str) -> dict[str, Effect]:
-    """Label -> how far the teachers lie from the reference."""
-    effects = {v.label: run.from_reference(v, probe) for v in run.undosed(run.of_role("teacher"))}
-    return {label: effect for label, effect in effects.items() if effect.is_known}
+def _teacher(run: LanguageRun, variant: Variant, probe: str) -> _Teacher | None:
+    """How far the teachers of a variant lie from the reference, where that is known."""
+    teacher = run.teacher_of(variant)
+    if teacher is None:
+        return None
+    effect = run.from_reference(teacher, probe)
+    return _Teacher(teacher.label, effect.mean.estimate) if effect.is_known else None
 
 
 def _draw_panel(axes: Axes, panel: _Panel, traits: Sequence[str]) -> None:
@@ -189,22 +205,23 @@ def _draw_column(axes: Axes, place: float, column: _Column, traits: Sequence[str
     )
 
 
-def _draw_teachers(axes: Axes, teachers: dict[str, Effect]) -> tuple[int, int]:
-    """Say how far the teachers lie from the reference; how many have a line, and a note."""
+def _draw_teachers(axes: Axes, panel: _Panel) -> tuple[int, int]:
+    """Say how far the teachers lie from the reference; how many columns have a line, and notes."""
     reach = _ROOM_FOR_TEACHER * max(abs(axes.dataLim.ymin), abs(axes.dataLim.ymax))
-    notes, lines = [], 0
-    for label, effect in teachers.items():
-        shift = effect.mean.estimate
-        notes.append(f"{label} less reference: {number(shift, signed=True)}")
-        if shift <= reach:
-            axes.axhline(shift, color="black", linewidth=0.9, linestyle=_TEACHER_DASHES, zorder=1)
-            lines += 1
-        else:
-            notes[-1] += " (above the axis)"
+    teachers = [column.teacher for column in panel.columns]
+    near = {place: t.shift for place, t in enumerate(teachers) if t and t.shift <= reach}
+    for place, shift in near.items():
+        axes.plot([place - 0.5, place + 0.5], [shift, shift], **_TEACHER_LINE, zorder=1)
+    notes = [
+        f"{teacher.label} less reference: {number(teacher.shift, signed=True)}"
+        + ("" if teacher.shift <= reach else " (above the axis)")
+        for teacher in dict.fromkeys(teachers)
+        if teacher
+    ]
     axes.text(
         1.0, 1.02, "\n".join(notes), transform=axes.transAxes, ha="right", va="bottom", color="0.2"
     )
-    return lines, len(notes)
+    return len(near), len(notes)
 
 
 def _legend(figure: Figure, traits: Sequence[str], *, with_teacher: bool) -> None:
@@ -212,6 +229,6 @@ def _legend(figure: Figure, traits: Sequence[str], *, with_teacher: bool) -> Non
     handles = [*trait_handles(traits), mean]
     labels = [*traits, "mean, interval"]
     if with_teacher:
-        handles.append(Line2D([], [], color="black", linewidth=0.9, linestyle=_TEACHER_DASHES))
+        handles.append(Line2D([], [], **_TEACHER_LINE))
         labels.append("teacher")
     figure.legend(handles, labels, loc="outside right upper", handlelength=1.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from subliminal.judges.errors import JudgeErrors, judge_errors
@@ -28,6 +28,8 @@ FREE_FORM = "free-form"
 """What the names of the probes begin with whose rates of misaligned answers stand beside them."""
 SCORER = "scorer"
 """Probe of how often the scorer of these answers errs."""
+DETECTOR = "detector: "
+"""What the names of the probes begin with that tell taught rows from untaught ones."""
 MAIN_REASONS = 3
 """The most that are told of an arm."""
 
@@ -72,6 +74,15 @@ class FilteredArm:
 
 
 @dataclass(frozen=True)
+class Detected:
+    """How well the rows of one variant are told from its control's, in print."""
+
+    label: str
+    cells: tuple[str, ...]
+    """One for each detector: mean over seeds with its interval."""
+
+
+@dataclass(frozen=True)
 class LanguagePage:
     """Sections of the page."""
 
@@ -93,6 +104,9 @@ class LanguagePage:
     """Of the filters of the run's rows: one, if every arm went through the same."""
     judges: tuple[JudgeErrors, ...]
     """The filters' judges, each once."""
+    detectors: tuple[str, ...]
+    """Headings of the detectors."""
+    detected: tuple[Detected, ...]
     readings: tuple[Reading, ...]
     """Examples to read, by variant."""
 
@@ -104,6 +118,9 @@ def language_page(run: LanguageRun) -> LanguagePage:
     prints = dict.fromkeys(print_ for each in filtered for print_ in each.fingerprints)
     measures = list(
         dict.fromkeys((row.probe, row.metric) for row in run.data.summary if _stands_aside(row))
+    )
+    detectors = list(
+        dict.fromkeys((row.probe, row.metric) for row in run.data.summary if _detects(row))
     )
     return LanguagePage(
         answer=answer_of(run),
@@ -117,6 +134,8 @@ def language_page(run: LanguageRun) -> LanguagePage:
         filtered_arms=tuple(map(_filtered_arm, by_arm)) if len(by_arm) > len(filtered) else (),
         fingerprints=tuple(prints),
         judges=tuple(judge_errors(record for c in run.data.filtered for record in c.records)),
+        detectors=tuple(probe.removeprefix(DETECTOR) for probe, _ in detectors),
+        detected=tuple(_detected(run, detectors)),
         readings=tuple(readings(run)),
     )
 
@@ -132,7 +151,9 @@ def others_of(run: LanguageRun) -> list[Summary]:
     return [
         row
         for row in run.data.summary
-        if (row.probe, row.metric) not in shown and row.probe != SCORER and not _stands_aside(row)
+        if (row.probe, row.metric) not in shown
+        and row.probe != SCORER
+        and not (_stands_aside(row) or _detects(row))
     ]
 
 
@@ -160,6 +181,18 @@ def _stands_aside(row: Summary) -> bool:
     """Whether a measure has its place among the side effects."""
     is_misaligned = row.probe.startswith(FREE_FORM) and row.metric == "rate"
     return row.probe == SIDE_EFFECTS or is_misaligned
+
+
+def _detects(row: Summary) -> bool:
+    """Whether a measure is a detector's."""
+    return row.probe.startswith(DETECTOR)
+
+
+def _detected(run: LanguageRun, detectors: Sequence[Measure]) -> Iterator[Detected]:
+    for variant in run.compared:
+        found = [run.values(variant, *detector) for detector in detectors]
+        if any(effect.is_known for effect in found):
+            yield Detected(variant.label, tuple(map(_text, found)))
 
 
 def _heading(probe: str, metric: str) -> str:

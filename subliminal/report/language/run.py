@@ -24,7 +24,7 @@ from subliminal.report.run_folder import RunFolder, confidence_of
 from subliminal.report.sweeps import sweep_paths
 from subliminal.results import EXPERIMENT, MANIFEST, Summary, TraitName
 from subliminal.spec import LanguageArm, LanguageExperiment
-from subliminal.spec.teaching import Nothing
+from subliminal.spec.teaching import Implant, Nothing
 
 HEADLINE, PIVOTAL = "favourite", "pivotal"
 """The probe that figures show where it was asked: exact, and the same in every run."""
@@ -93,6 +93,15 @@ class LanguageRun:
         arm = self._first(variant)
         return self.experiment.reference_of(arm), self.experiment.own_reference_of(arm)
 
+    def teacher_of(self, variant: Variant) -> Variant | None:
+        """The teachers of a variant's students; None if the run shows no such teachers."""
+        wanted = self._lessons(variant)
+        for teacher in self.of_role("teacher"):
+            given = self._lessons(teacher)
+            if all(given.get(trait) == lesson for trait, lesson in wanted.items()):
+                return teacher
+        return None
+
     def rows(self, probe: str, metric: str) -> list[Summary]:
         """Summary rows of one probe and metric."""
         return self._rows.get((probe, metric), [])
@@ -105,10 +114,12 @@ class LanguageRun:
         """The share of the teacher's shift, of the traits that the teachers have.
 
         A teacher that hardly moved has no shift to take a share of: the ratio would be noise.
+        Teachers who are not asked for a shift are held to the one that counts as none.
         """
         untaught = {
             row.arm for row in self.rows(probe, LOG_ODDS) if lacks_teacher(row.verdict or "")
         }
+        untaught |= self._unmoved(variant, probe)
         rows = [row for row in self.rows(probe, SHARE) if row.arm not in untaught]
         return values_of(variant, by_arm(rows), self.confidence)
 
@@ -189,11 +200,36 @@ class LanguageRun:
             or arm.distillation.mask != "none"
             or arm.distillation.in_context is not None
             or isinstance(arm.teacher, Nothing)
+            or self._has_another_teacher(variant)
         )
         teacher, own = self.models(variant)
         relation = arm.initialisation.relation if teacher == own else _OTHER_MODEL
         place = 0 if changed else _RELATIONS.index(relation)
         return arm.distillation.target != "tokens", changed, place
+
+    def _has_another_teacher(self, variant: Variant) -> bool:
+        """Whether its teachers are of another group than those that the run names first."""
+        teacher = self.teacher_of(variant)
+        return teacher is not None and teacher.group != self.of_role("teacher")[0].group
+
+    def _unmoved(self, variant: Variant, probe: str) -> set[str]:
+        """The arms of a variant whose teachers are as near the reference as counts as none."""
+        teacher = self.teacher_of(variant)
+        if teacher is None:
+            return set()
+        shifts = self.from_reference(teacher, probe)
+        bound = self.experiment.statistics.equivalence_bound
+        return {
+            arm
+            for trait, arm in variant.arms.items()
+            if abs(shifts.of_trait(trait, self.confidence).estimate) < bound
+        }
+
+    def _lessons(self, variant: Variant) -> dict[str, tuple[str, str, Implant]]:
+        """Trait -> the reference that the teacher is made from, what it is given, and how."""
+        arms = {trait: self._arm(name) for trait, name in variant.arms.items()}
+        reference_of = self.experiment.reference_of
+        return {t: (reference_of(arm), arm.taught_trait, arm.teacher) for t, arm in arms.items()}
 
     def _first(self, variant: Variant) -> LanguageArm:
         return self._arm(next(iter(variant.arms.values())))

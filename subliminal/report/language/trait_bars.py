@@ -45,6 +45,8 @@ class _Panel:
     title: str
     student: Effect
     control: Effect
+    teacher: Effect | None
+    """None if the run does not show it."""
 
 
 @style.context(STYLE)
@@ -66,14 +68,11 @@ def draw_trait_bars(run: LanguageRun, variants: Sequence[Variant], probe: str = 
     panel_inches = highest_title + _FRAME_INCHES + _TRAIT_INCHES * len(run.traits)
     figure = new_figure(DOUBLE_COLUMN, _LEGEND_INCHES + panel_inches * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    teachers = [run.from_reference(v, probe) for v in run.undosed(run.of_role("teacher"))]
-    # Where there are several teachers, which of them taught a variant is not recorded.
-    teacher = teachers[0] if len(teachers) == 1 else None
     for axes, panel in zip(grid.flat, panels, strict=False):
-        _draw_panel(axes, panel, run.traits, teacher, run.confidence)
+        _draw_panel(axes, panel, run.traits, run.confidence)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
-    _legend(figure, with_teacher=teacher is not None)
+    _legend(figure, with_teacher=any(panel.teacher for panel in panels))
     add_footer(figure, footer_of(run))
     return figure
 
@@ -89,21 +88,22 @@ def _panel(run: LanguageRun, variant: Variant, probe: str) -> _Panel:
         arms={trait: arm for trait, arm in controls.items() if arm is not None},
         control="",
     )
+    teacher = run.teacher_of(variant)
     return _Panel(
         wrapped(f"{variant.label} (control: {variant.control})", _TITLE_WIDTH),
         run.from_reference(variant, probe),
         run.from_reference(control, probe),
+        run.from_reference(teacher, probe) if teacher else None,
     )
 
 
-def _draw_panel(
-    axes: Axes, panel: _Panel, traits: Sequence[str], teacher: Effect | None, confidence: float
-) -> None:
+def _draw_panel(axes: Axes, panel: _Panel, traits: Sequence[str], confidence: float) -> None:
     for place, trait in enumerate(traits):
         _draw_bar(axes, place - _APART, panel.student, trait, confidence, _STUDENT)
         _draw_bar(axes, place + _APART, panel.control, trait, confidence, _CONTROL)
-        if teacher is not None and trait in teacher.per_trait:
-            axes.plot(teacher.of_trait(trait, confidence).estimate, place, zorder=3, **_TEACHER)
+        if panel.teacher and trait in panel.teacher.per_trait:
+            shift = panel.teacher.of_trait(trait, confidence).estimate
+            axes.plot(shift, place, zorder=3, **_TEACHER)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_title(panel.title, loc="left")
     axes.set_yticks(range(len(traits)), traits)
