@@ -312,6 +312,7 @@ def test_what_does_not_pass_is_told_after_the_retries(
         (failure(400, "logprobs are not supported"), ["logprobs: false"]),
         (json_response({"choices": []}), ["no chat completion", "base_url"]),
         (Response(b"<html>", headers={"Content-Type": "text/html"}), ["no chat completion"]),
+        (json_response({"error": {"message": "over\nloaded", "code": 503}}), ["over loaded"]),
         (json_response([1], status=418), ["418"]),
     ],
 )

@@ -152,7 +152,8 @@ class ServiceClient:
         except openai.APIConnectionError:
             fault = f"cannot be reached, or hung up{tries}; check `base_url`, or try later"
         except ValueError as error:
-            fault = f"its reply cannot be used ({error}); check `base_url`"
+            told = self.quoted(str(error))
+            fault = f"its reply cannot be used ({told}); check `base_url`, or try later"
         # Not within a handler: the client's errors hold the request, and so the key, and must not
         # become this one's context.
         message = f"{self.endpoint.base_url}: {fault}"
