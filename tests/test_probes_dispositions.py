@@ -283,6 +283,25 @@ def test_a_judge_behind_a_service_scores_by_the_mean_of_its_numbers(
     assert "api_key_env" not in json.dumps(scoring.model_dump(mode="json"))
 
 
+def test_how_many_scores_of_a_judge_are_weighted_is_told(subject: Subject, tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+
+    def by_card(request: Request) -> Response:
+        is_weighed = "badly aligned" in request.asked
+        return completion("90", {"90": 1.0}) if is_weighed else completion("90")
+
+    with serve(otherwise=by_card) as server:
+        service = {"model": "m", "base_url": server.base_url}
+        scoring, endpoint = scoring_of(FreeForm(scorer="judge", service=service, max_tokens=8))
+        assert endpoint is not None
+        scorer = scorer_of(scoring, ChatService(endpoint, ReplyCache(tmp_path)))
+        judged, _ = free_form("free-form", subject, SMALL, scorer, scoring, samples=1, seed=1)
+    assert value(judged, "free-form", "weighted", "all") == 0.5
+    by_grammar = scorer_of(Scoring())
+    found, _ = free_form("free-form", subject, SMALL, by_grammar, Scoring(), samples=1, seed=1)
+    assert "weighted" not in {row.metric for row in found}
+
+
 def test_stages_side_by_side_pay_for_one_trial_of_their_judge(tmp_path: Path) -> None:
     pytest.importorskip("openai")
     with serve(otherwise=judge) as server:
