@@ -211,7 +211,7 @@ def _card(field: str, name: str) -> JudgeCard:
         )
     if card.bad_scores == "high":
         raise UserError(
-            f"{field}: the judge card {name!r} has its bad scores at the high end, and a low {field} "
-            "is the bad one; turn its scale round"
+            f"{field}: the judge card {name!r} has its bad scores at the high end, and a low "
+            f"{field} is the bad one; turn its scale round"
         )
     return card
