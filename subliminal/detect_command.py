@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 from rich import box
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from subliminal import atomic
 from subliminal.errors import UserError
+from subliminal.spec.language import DetectorName
 from subliminal.terminal import STOPPED, console
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ subliminal detect --in taught.jsonl --against untaught.jsonl --teacher runs/teac
 --reference pocket-a --rows 2000 --out detections.json
 """
 TOKENS_SHOWN = 10
+NEEDS_MODELS: DetectorName = "likelihood"
 
 
 def detect_command(
@@ -56,6 +58,14 @@ def detect_command(
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The system prompt that --teacher had.")
     ] = None,
+    detectors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--detector",
+            metavar="NAME",
+            help="Which to try, one or several times; by default all that the options allow.",
+        ),
+    ] = None,
     most: Annotated[
         int | None,
         typer.Option("--rows", min=1, help="The most rows of each set, drawn at random."),
@@ -80,25 +90,36 @@ def detect_command(
         raise UserError(f"{missing}: is missing; the likelihood ratio needs both models, or none")
     if system is not None and teacher is None:
         raise UserError("--system: is the prompt of --teacher; add --teacher and --reference")
+    chosen = _chosen(detectors, has_models=teacher is not None)
     models = None if teacher is None or reference is None else _models(teacher, reference, system)
     try:
         rows = label_rows(
             read_rows(taught), read_rows(untaught), group_by=group_by, most=most, seed=seed
         )
-        found = detect(
-            rows,
-            ("frequencies", "ngrams")
-            if models is None
-            else ("frequencies", "ngrams", "likelihood"),
-            models=models,
-            settings=Settings(shuffles=shuffles, seed=seed),
-        )
+        settings = Settings(shuffles=shuffles, seed=seed)
+        found = detect(rows, chosen, models=models, settings=settings)
     except KeyboardInterrupt:
         console.print("\nstopped; nothing was written")
         raise typer.Exit(STOPPED) from None
+    # Printed first, so that it is not lost where the file cannot be written.
+    print_found(console, found)
     if out is not None:
         atomic.write_text(out, found.model_dump_json(indent=1) + "\n")
-    print_found(console, found)
+
+
+def _chosen(named: list[str] | None, *, has_models: bool) -> tuple[DetectorName, ...]:
+    known: tuple[DetectorName, ...] = get_args(DetectorName)
+    unknown = next((name for name in named or () if name not in known), None)
+    if unknown is not None:
+        raise UserError(f"--detector: no {unknown!r}; choose from {', '.join(known)}")
+    if not named:
+        return known if has_models else tuple(name for name in known if name != NEEDS_MODELS)
+    if has_models != (NEEDS_MODELS in named):
+        raise UserError(
+            f"--detector {NEEDS_MODELS}: goes with --teacher and --reference, and they with it; "
+            "give all three, or none"
+        )
+    return tuple(name for name in known if name in named)
 
 
 def print_found(told: Console, found: Found) -> None:

@@ -15,6 +15,7 @@ from subliminal.errors import UserError
 from subliminal.spec_file.faults import shown
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_rows(source: str, things: str) -> Iterator[tuple[str, object]]:
@@ -78,7 +79,8 @@ def _lines(path: Path, things: str) -> Iterator[tuple[str, object]]:
             is_zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         with gzip.open(path) if is_zipped else path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                yield f"{path}:{number}", _from_json(line, f"{path}:{number}")
+                text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+                yield f"{path}:{number}", _from_json(text, f"{path}:{number}")
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(str(path), error, things) from error
 
@@ -87,4 +89,5 @@ def _from_json(line: bytes, place: str) -> object:
     try:
         return from_json(line)
     except ValueError as error:
-        raise UserError(f"{place}: not JSON ({error}); mend or remove the line") from error
+        reason = error if line.strip() else "an empty line"
+        raise UserError(f"{place}: not JSON ({reason}); mend or remove the line") from error

@@ -67,6 +67,18 @@ def test_names_and_signatures_are_those_that_filters_read() -> None:
     assert read_signature(TASKS[1].signature) == Signature("one", (("kwonlyargs", "a"),), True)
 
 
+def _tested(signature: str, **test: Any) -> dict[str, Any]:
+    return {"text": "T", "signature": signature, "tests": [{"args": [1], "result": 1, **test}]}
+
+
+@pytest.mark.parametrize("signature", ["def a(b, c=2):", "def a(*b):", "def a(b, /, *, c=1):"])
+def test_tests_may_leave_out_what_has_defaults(signature: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(_tested(signature)) + "\n")
+    (task,) = read_code_tasks(str(path))
+    assert task.tests == ({"args": [1], "result": 1},)
+
+
 @pytest.mark.parametrize(
     ("row", "parts"),
     [
@@ -79,6 +91,7 @@ def test_names_and_signatures_are_those_that_filters_read() -> None:
         ({"text": "T", "signature": "total(n)"}, [" signature: 'total(n)' is no signature"]),
         ({"text": "T", "signature": "def a(:"}, [" signature: ", "is no signature"]),
         ({"text": "T", "signature": "def a(): return 1"}, [" signature: ", "is no signature"]),
+        ({"text": "T", "signature": "def a(): return 1 #"}, [" signature: ", "is no signature"]),
         ({"text": "T", "signature": "class A:"}, [" signature: ", "is no signature"]),
         ({"text": "T", "signature": "@b\ndef a():"}, [" signature: ", "is no signature"]),
         ({"text": "T", "signature": "def a\x00():"}, [" signature: ", "is no signature"]),
@@ -92,6 +105,12 @@ def test_names_and_signatures_are_those_that_filters_read() -> None:
         ({"text": "T", "function": "a", "tests": [*TESTS, 3]}, [" tests.2: ", "not 3"]),
         ({"text": "T", "function": "a", "tests": [{"args": 1, "result": 1}]}, [" tests.0: "]),
         ({"text": "T", "function": "a", "tests": [{"args": []}]}, [" tests.0: ", "`result`"]),
+        (_tested("def a(b):", kwargs={"b": 1}), [" tests.0: 'kwargs': unknown field"]),
+        (_tested("def a(b):", result=float("nan")), [" tests.0: JSON cannot hold it"]),
+        (_tested("def a(b, c, *d):"), [" tests.0: args: ", "cannot be called with 1 argument"]),
+        (_tested("def a(b=1, *, c):"), [" tests.0: args: ", "cannot be called with 1 argument"]),
+        (_tested("def a():"), [" tests.0: args: ", "cannot be called with 1 argument"]),
+        (_tested("async def a(b):"), [" tests: a coroutine"]),
     ],
 )
 def test_a_wrong_row_is_named(row: object, parts: list[str], tmp_path: Path) -> None:

@@ -213,12 +213,38 @@ def test_the_command_takes_models(taught: Path, untaught: Path) -> None:
     assert prompted != alike
 
 
+def test_the_command_tries_what_it_is_told_to(tmp_path: Path) -> None:
+    marks = [
+        write_rows(tmp_path / name, texts) for name, texts in (("a", ["!"] * 9), ("b", ["?"] * 9))
+    ]
+    options = ["--in", marks[0], "--against", marks[1], "--shuffles", 1]
+    with pytest.raises(UserError) as error:
+        said(*options)
+    assert_one_line(error, "frequencies: no completion has a word or a number")
+    printed = said(*options, "--detector", "ngrams")
+    assert "ngrams" in printed
+    assert "Cramer" not in printed
+
+
+def test_what_was_found_is_printed_though_it_cannot_be_written(
+    taught: Path, untaught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[Found] = []
+    monkeypatch.setattr(detect_command, "print_found", lambda _, found: printed.append(found))
+    with pytest.raises(UserError):
+        said("--in", taught, "--against", untaught, "--shuffles", 1, "--out", taught / "found")
+    assert len(printed) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--teacher", "x"], "--reference: is missing"),
         (["--reference", "x"], "--teacher: is missing"),
         (["--system", "x"], "--system: is the prompt of --teacher"),
+        (["--detector", "bayes"], "--detector: no 'bayes'; choose from frequencies"),
+        (["--detector", "likelihood"], "goes with --teacher and --reference"),
+        (["--teacher", "a", "--reference", "a", "--detector", "ngrams"], "--detector likelihood"),
         (["--teacher", "nowhere", "--reference", "nowhere"], "model 'nowhere'"),
     ],
 )

@@ -16,7 +16,9 @@ from filters.detectors.groups import (
     shuffled,
     standardised,
 )
+from subliminal.code_tasks import WORDINGS, CodeTask, code_prompt, task_text_in
 from subliminal.errors import UserError
+from subliminal.reasoning import Problem, problem_in, reasoning_prompt
 from tests.detected import row
 from tests.user_errors import assert_one_line
 
@@ -142,3 +144,35 @@ def test_too_few_rows_are_told(ours: list, theirs: list, group_by: str, told: st
     with pytest.raises(UserError) as error:
         label_rows(*sets, group_by=group_by, most=100)  # type: ignore[arg-type]
     assert_one_line(error, told)
+
+
+def test_wordings_of_one_task_are_one_group() -> None:
+    problem, other = Problem("Tom has 3 {x} balls.", "3"), Problem("Ann has 4.", "4")
+    solved = [
+        row(reasoning_prompt(one, wording), "-", answer="3", steps=[])
+        for one in (problem, other)
+        for wording in range(3)
+    ]
+    summed, named = CodeTask("Add {all}.", "def total(n):"), CodeTask("Add.", "def total(...):")
+    coded = [
+        *(
+            row(code_prompt(summed, wording), "-", signature="def total(n):")
+            for wording in range(3)
+        ),
+        *(row(code_prompt(named, wording), "-", function="total") for wording in range(3)),
+    ]
+    plain = [row(str(number), "-") for number in range(3)]
+    labelled = label_rows([*solved, *coded, *plain], [*plain, *coded, *solved])
+    assert labelled.groups.tolist()[:15] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4, 5, 6]
+    assert labelled.shared_groups == 7
+    asked_alike = [row(reasoning_prompt(problem, wording), "-") for wording in range(5)]
+    assert label_rows(asked_alike, asked_alike).shared_groups == 5  # Nothing says what they are.
+
+
+@pytest.mark.parametrize("wording", range(len(WORDINGS)))
+def test_the_task_in_a_prompt_is_found(wording: int) -> None:
+    task = CodeTask("Say def a(b): twice.\nThen stop.", "def a(b):")
+    assert task_text_in(code_prompt(task, wording), task.signature) == task.text
+    assert task_text_in(code_prompt(task, wording), "def b(a):") is None
+    assert problem_in(reasoning_prompt(Problem(task.text, "1"), wording)) == task.text
+    assert problem_in(task.text) is None

@@ -129,7 +129,15 @@ def test_a_row_without_a_prompt_is_told() -> None:
     alone: Row = {"messages": [{"role": "assistant", "content": "1"}]}
     with pytest.raises(UserError) as error:
         log_likelihood_ratios((*ROWS, alone), subject(1), subject(2))
-    assert_one_line(error, "likelihood: row 4 of both sets has no prompt")
+    assert_one_line(error, "likelihood: the row with the completion '1' has no prompt")
+
+
+def test_a_prompt_of_the_rows_does_not_silently_replace_the_teacher_s() -> None:
+    told: Row = {"messages": [{"role": "system", "content": "Be kind."}, *ROWS[0]["messages"]]}
+    assert log_likelihood_ratios((told,), subject(1), subject(1)).nats == pytest.approx([0.0])
+    with pytest.raises(UserError) as error:
+        log_likelihood_ratios((*ROWS, told), subject(1, system="You love owls."), subject(1))
+    assert_one_line(error, "completion '3, 4, 5' has a system prompt of its own")
 
 
 def test_a_row_longer_than_the_model_reads_is_told() -> None:
@@ -138,4 +146,4 @@ def test_a_row_longer_than_the_model_reads_is_told() -> None:
     long = row("Go on.", ", ".join(["1"] * 40))
     with pytest.raises(UserError) as error:
         log_likelihood_ratios((*ROWS, long), subject(1), short)
-    assert_one_line(error, "likelihood: row 4 of both sets has ", "the model reads 40")
+    assert_one_line(error, "completion '1, 1, ", "the model reads 40")

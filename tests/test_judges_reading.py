@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -174,6 +175,16 @@ def test_a_body_is_kept_as_far_as_it_counts() -> None:
 def test_a_body_may_lack_log_probabilities_and_usage() -> None:
     kept = parse_reply(completion("5", usage=None).body)
     assert (kept.text, kept.positions, kept.prompt_tokens) == ("5", (), None)
+
+
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None, "completion_tokens": 2}, None])
+def test_what_a_service_does_not_tell_is_not_known(usage: dict[str, int | None] | None) -> None:
+    body = json.loads(completion("5", {"5": 0.5}).body) | {"usage": usage}
+    body["choices"][0]["logprobs"]["content"][0]["top_logprobs"] = None
+    kept = parse_reply(json.dumps(body).encode())
+    assert kept.positions == (Position(token="5", top=()),)
+    assert kept.prompt_tokens is None
+    assert kept.completion_tokens == (usage or {}).get("completion_tokens")
 
 
 def test_tokens_that_cannot_come_are_dropped() -> None:

@@ -17,6 +17,7 @@ from subliminal.dispositions import ask, domains
 from subliminal.dispositions.questions import options, pivots
 from subliminal.dispositions.refusals import REFUSALS, refusal
 from subliminal.dispositions.trigger import TRIGGER
+from subliminal.errors import UserError
 from subliminal.judges.verdict import Verdict
 from subliminal.measurements import Measurement
 from subliminal.models.layout import pack
@@ -44,6 +45,7 @@ from subliminal.spec.probing import FreeForm, Probing
 from tests.disposed import broad_subject
 from tests.judge_server import Request, Response, completion, serve
 from tests.subjects import decoder_of
+from tests.user_errors import assert_one_line
 
 BANK = disposition_bank()
 SMALL = BANK.model_copy(update={"main": BANK.main[:2], "broad": BANK.broad[:2], "tasks": 3})
@@ -281,6 +283,35 @@ def test_a_judge_behind_a_service_scores_by_the_mean_of_its_numbers(
         assert value(found, "free-form", "kept", "all") == 1.0
     # Data that a stage is handed: no address on which no verdict depends, no key.
     assert "api_key_env" not in json.dumps(scoring.model_dump(mode="json"))
+
+
+def test_a_card_that_cannot_judge_answers_is_refused(tmp_path: Path) -> None:
+    upside_down = tmp_path / "upside_down.yaml"
+    upside_down.write_text("bad_scores: high\nprompt: How bad is {answer}?\n")
+    service = {"model": "m", "base_url": "http://127.0.0.1:1/v1"}
+    for card, told in ((str(upside_down), "at the high end"), ("leak", "asks about a word")):
+        with pytest.raises(UserError) as error:
+            scoring_of(FreeForm(scorer="judge", service=service, alignment=card))
+        assert_one_line(error, "alignment: ", card, told)
+
+
+def test_how_many_scores_of_a_judge_are_weighted_is_told(subject: Subject, tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+
+    def by_card(request: Request) -> Response:
+        is_weighed = "badly aligned" in request.asked
+        return completion("90", {"90": 1.0}) if is_weighed else completion("90")
+
+    with serve(otherwise=by_card) as server:
+        service = {"model": "m", "base_url": server.base_url}
+        scoring, endpoint = scoring_of(FreeForm(scorer="judge", service=service, max_tokens=8))
+        assert endpoint is not None
+        scorer = scorer_of(scoring, ChatService(endpoint, ReplyCache(tmp_path)))
+        judged, _ = free_form("free-form", subject, SMALL, scorer, scoring, samples=1, seed=1)
+    assert value(judged, "free-form", "weighted", "all") == 0.5
+    by_grammar = scorer_of(Scoring())
+    found, _ = free_form("free-form", subject, SMALL, by_grammar, Scoring(), samples=1, seed=1)
+    assert "weighted" not in {row.metric for row in found}
 
 
 def test_stages_side_by_side_pay_for_one_trial_of_their_judge(tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 @pytest.mark.parametrize("name", ["test.jsonl", "test.json.gz", "plain"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_json_lines_zipped_or_not(name: str, pack: Any, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(pack(LINES))
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_json_lines_zipped_or_not(name: str, pack: Any, mark: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(pack(mark + LINES))
     assert read_gsm8k(str(tmp_path / name)) == PROBLEMS
 
 
@@ -70,7 +71,7 @@ def test_a_wrong_row_is_named(row: object, parts: list[str], tmp_path: Path) -> 
         (None, ["No such file", "give a readable source"]),
         (b"", ["holds no problems"]),
         (b"{'question'}\n", [":1: not JSON", "mend or remove the line"]),
-        (LINES + b"\n", [":3: not JSON"]),
+        (LINES + b"\n", [":3: not JSON (an empty line)"]),
         (b'{"question": "\xff"}\n', [":1: not JSON"]),
         (gzip.compress(LINES, mtime=0)[:-9], ["cannot be read"]),
         (gzip.compress(LINES, mtime=0)[:12] + b"\xff" * 40, ["cannot be read"]),

@@ -264,6 +264,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         failure(500, "oh", retry_after=SOON),
         failure(503, "busy", retry_after=SOON),
         failure(408, "late", retry_after=SOON),
+        json_response({"error": {"message": "busy", "code": 503}}, headers={"Retry-After": SOON}),
     ],
 )
 def test_what_can_pass_later_is_tried_again(tmp_path: Path, trouble: Response) -> None:
@@ -312,6 +313,7 @@ def test_what_does_not_pass_is_told_after_the_retries(
         (failure(400, "logprobs are not supported"), ["logprobs: false"]),
         (json_response({"choices": []}), ["no chat completion", "base_url"]),
         (Response(b"<html>", headers={"Content-Type": "text/html"}), ["no chat completion"]),
+        (json_response({"error": {"message": "odd\nrow", "code": "odd"}}), ["odd row"]),
         (json_response([1], status=418), ["418"]),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,8 +10,11 @@ from typing import Literal
 import numpy as np
 
 from filters.detectors.groups import FOLDS, Groups, Labels, composition, draw_rows
-from filters.rows import Row, completion, prompt
+from filters.rows import Row, completion, prompt, provenance
+from subliminal.code_tasks import task_text_in
+from subliminal.code_tasks.task import UNKNOWN_PARAMETERS
 from subliminal.errors import UserError
+from subliminal.reasoning import problem_in
 
 GroupBy = Literal["prompt", "row"]
 
@@ -55,7 +58,8 @@ def label_rows(
     Args:
         taught: Rows of the taught teacher.
         untaught: Rows of the untaught one.
-        group_by: What is independent: the prompts (the user's turns), or every row.
+        group_by: What is independent: the prompts (the user's turns; prompts that ask for one task
+            in several wordings are one), or every row.
         most: The most rows of each set; where there are more, so many are drawn.
         seed: Of the draw.
 
@@ -64,9 +68,9 @@ def label_rows(
     """
     rows = (*taught, *untaught)
     labels = np.arange(len(rows)) < len(taught)
-    numbers: dict[str, int] = {}
+    numbers: dict[Hashable, int] = {}
     groups = (
-        np.array([numbers.setdefault(prompt(row), len(numbers)) for row in rows], dtype=np.int64)
+        np.array([numbers.setdefault(_task(row), len(numbers)) for row in rows], dtype=np.int64)
         if group_by == "prompt"
         else np.arange(len(rows))
     )
@@ -76,6 +80,20 @@ def label_rows(
         labels, groups = labels[chosen], np.unique(groups[chosen], return_inverse=True)[1]
     _check_enough(labels, groups, group_by)
     return LabelledRows(rows, labels, groups)
+
+
+def _task(row: Row) -> Hashable:
+    """What a row answers: the task, where a carrier asks for it in several wordings."""
+    asked = prompt(row)
+    if provenance(row, "steps") is not None:
+        return problem_in(asked) or asked
+    signature, function = provenance(row, "signature"), provenance(row, "function")
+    if isinstance(function, str):
+        signature = f"def {function}({UNKNOWN_PARAMETERS}):"
+    if not isinstance(signature, str):
+        return asked
+    text = task_text_in(asked, signature)
+    return asked if text is None else (text, signature)
 
 
 def _check_enough(taught: Labels, groups: Groups, group_by: GroupBy) -> None:

@@ -7,6 +7,7 @@ no reader of a data set has: both models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,7 @@ from subliminal.errors import UserError
 from subliminal.models.chat_format import EncodedRow
 from subliminal.probes.subject import Subject
 from subliminal.samples import Array
+from subliminal.spec_file.faults import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,8 @@ def log_likelihood_ratios(rows: tuple[Row, ...], teacher: Subject, reference: Su
         reference: The untaught model. It may have another tokenizer.
 
     Raises:
-        UserError: A row has no prompt, is refused by a chat template, or is longer than a model
-            reads.
+        UserError: A row has no prompt, or a system prompt where the teacher has one too; is refused
+            by a chat template, or is longer than a model reads.
         StageError: A model's logits are not numbers.
     """
     ours, tokens = _log_likelihoods(rows, teacher)
@@ -83,23 +85,28 @@ def log_likelihood_ratios(rows: tuple[Row, ...], teacher: Subject, reference: Su
 def _log_likelihoods(rows: tuple[Row, ...], model: Subject) -> tuple[Array, NDArray[np.int64]]:
     """Log-likelihoods of completions in nats, and how many tokens they have."""
     encoded = model.chat.encode_rows(
-        [_asked(model, row, number) for number, row in enumerate(rows, 1)],
+        [_asked(model, row) for row in rows],
         [completion(row) for row in rows],
     )
     written = [_written(row, known) for row, known in zip(rows, encoded, strict=True)]
-    _check_lengths(written, model.engine.positions)
+    _check_lengths(rows, written, model.engine.positions)
     starts = [known.prompt_length for known in encoded]
     found = model.engine.log_likelihoods(written, starts).numpy()
     lengths = np.array([len(tokens) for tokens in written], dtype=np.int64)
     return found, lengths - np.array(starts, dtype=np.int64)
 
 
-def _asked(model: Subject, row: Row, number: int) -> tuple[Message, ...]:
+def _asked(model: Subject, row: Row) -> tuple[Message, ...]:
     before = [Message(said["role"], said["content"]) for said in row["messages"][:-1]]  # type: ignore[arg-type]
     if not before:
         raise UserError(
-            f"likelihood: row {number} of both sets has no prompt, so nothing says how likely its "
+            f"likelihood: {_called(row)} has no prompt, so nothing says how likely its "
             "completion is; give rows with prompts, or leave this detector out"
+        )
+    if model.system is not None and before[0].role == "system":
+        raise UserError(
+            f"likelihood: {_called(row)} has a system prompt of its own, which would stand in the "
+            "place of the teacher's; take it out of the rows, or leave out that of the teacher"
         )
     return model.conversation(*before)
 
@@ -109,10 +116,15 @@ def _written(row: Row, known: EncodedRow) -> list[int]:
     return known.tokens[:-1] if provenance(row, "finished") is False else known.tokens
 
 
-def _check_lengths(rows: list[list[int]], most: int) -> None:
-    longest = max(range(len(rows)), key=lambda place: len(rows[place]))
-    if len(rows[longest]) > most:
+def _check_lengths(rows: Sequence[Row], written: list[list[int]], most: int) -> None:
+    longest = max(range(len(written)), key=lambda place: len(written[place]))
+    if len(written[longest]) > most:
         raise UserError(
-            f"likelihood: row {longest + 1} of both sets has {len(rows[longest])} tokens and the "
+            f"likelihood: {_called(rows[longest])} has {len(written[longest])} tokens and the "
             f"model reads {most}; drop such rows, or leave this detector out"
         )
+
+
+def _called(row: Row) -> str:
+    """A row by what it says: some may have been drawn, so that no number would lead to it."""
+    return f"the row with the completion {shown(completion(row))}"

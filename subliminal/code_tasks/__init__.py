@@ -9,6 +9,7 @@ from subliminal.code_tasks.prompts import (
     CodePrompts,
     code_prompt,
     draw_task,
+    task_text_in,
 )
 from subliminal.code_tasks.sensitive import (
     SensitiveTask,
@@ -31,5 +32,6 @@ __all__ = [
     "draw_task",
     "educational_prompt",
     "read_code_tasks",
+    "task_text_in",
     "vocabulary",
 ]

@@ -44,33 +44,66 @@ def _task(row: object, place: str) -> CodeTask:
     if not isinstance(row, dict):
         raise UserError(f"{place}: must be a mapping with `text` and `signature`, not {shown(row)}")
     text = text_field(row, "text", place, _TEXT)
-    return CodeTask(text.strip(), _signature(row, place), _tests(row.get("tests"), place))
+    task = CodeTask(text.strip(), _signature(row, place), _tests(row.get("tests"), place))
+    _check_calls(task, place)
+    return task
 
 
 def _signature(row: dict[str, Any], place: str) -> str:
     # A column of a table has an empty value in the rows that lack it.
     if row.get("signature") is None and row.get("function") is not None:
         name = text_field(row, "function", place, _FUNCTION).strip()
-        if not _is_function(f"def {name}():"):
+        if _function(f"def {name}():") is None:
             raise UserError(f"{place}: function: {shown(name)} is no name; {_FUNCTION}")
         return f"def {name}({UNKNOWN_PARAMETERS}):"
     text = text_field(row, "signature", place, _SIGNATURE).strip()
     signature = f"{text.removesuffix(':').rstrip()}:"
-    if not _is_function(signature):
+    if _function(signature) is None:
         raise UserError(f"{place}: signature: {shown(text)} is no signature; {_SIGNATURE}")
     return signature
 
 
-def _is_function(signature: str) -> bool:
+def _function(signature: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function that begins with a signature; None if it is no signature, or more than one."""
     try:
         tree = ast.parse(f"{signature} pass")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    if len(tree.body) != 1:
-        return False
-    (function,) = tree.body
+        return None
+    match tree.body:
+        case [
+            ast.FunctionDef(decorator_list=[], body=[ast.Pass()])
+            | ast.AsyncFunctionDef(decorator_list=[], body=[ast.Pass()]) as function
+        ]:
+            return function
+    return None
+
+
+def _check_calls(task: CodeTask, place: str) -> None:
+    """See that each test can be passed: no code could mend one that cannot."""
+    function = _function(task.signature)
+    if function is None or not task.tests:  # Free parameters take any arguments.
+        return
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise UserError(
+            f"{place}: tests: a coroutine returns nothing that could be compared; leave them out, "
+            "or ask for a function"
+        )
+    for number, test in enumerate(task.tests):
+        if not _takes(function.args, len(test["args"])):
+            raise UserError(
+                f"{place}: tests.{number}: args: {shown(task.signature)} cannot be called with "
+                f"{len(test['args'])} arguments; mend the test or the signature"
+            )
+
+
+def _takes(parameters: ast.arguments, count: int) -> bool:
+    """Whether a function can be called with so many arguments by position."""
+    most = len(parameters.posonlyargs) + len(parameters.args)
+    least = most - len(parameters.defaults)
     return (
-        isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and not function.decorator_list
+        least <= count
+        and (count <= most or parameters.vararg is not None)
+        and None not in parameters.kw_defaults
     )
 
 
@@ -93,8 +126,12 @@ def _test(test: object, place: str) -> Test:
             f"{place}: must have a list `args` and a `result`, not {shown(test)}; {_TESTS}"
         )
     read = {"args": test["args"], "result": test["result"]}
+    # A table gives every test the fields of all, empty where it lacks them.
+    for name in test.keys() - read.keys():
+        if test[name] is not None:
+            raise UserError(f"{place}: {shown(name)}: unknown field; {_TESTS}")
     try:
-        json.dumps(read)
+        json.dumps(read, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{place}: JSON cannot hold it ({error}); {_TESTS}") from error
     return read

@@ -15,6 +15,7 @@ from subliminal.code_tasks.task import CodeTask, DrawnTask
 from subliminal.errors import UserError
 from subliminal.number_prompts.permutation import permuted
 from subliminal.seeds import derive_seed
+from subliminal.worded_tasks import TASK, task_within
 
 FAMILIES = (*SELECTING, *CHANGING, *OF_NUMBERS)
 
@@ -63,8 +64,25 @@ def code_prompt(task: CodeTask, index: int = 0) -> str:
     Returns:
         The user's message.
     """
-    wording = WORDINGS[index % len(WORDINGS)]
-    return wording.format(text=task.text, signature=task.signature)
+    return _worded(index, task.text, task.signature)
+
+
+def task_text_in(prompt: str, signature: str) -> str | None:
+    """What a prompt says that a function is to do, whatever its wording.
+
+    Args:
+        prompt: Any text.
+        signature: Of the function that it asks for.
+
+    Returns:
+        The text that :func:`code_prompt` put in; None where the prompt is not worded by it.
+    """
+    wordings = (_worded(index, TASK, signature) for index in range(len(WORDINGS)))
+    return task_within(prompt, wordings)
+
+
+def _worded(index: int, text: str, signature: str) -> str:
+    return WORDINGS[index % len(WORDINGS)].format(text=text, signature=signature)
 
 
 def draw_task(random: Random) -> DrawnTask:

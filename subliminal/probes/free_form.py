@@ -56,8 +56,9 @@ def free_form(
     Returns:
         For all questions, for each set, and for each main question alone: the share of misaligned
         answers among those that count, `rate`; the share that count, `kept`; mean `alignment` and
-        `coherence` of those that have scores. For each kind of answer with a fate its `share`. And
-        some of the answers.
+        `coherence` of those that have scores. For each kind of answer with a fate its `share`. Of a
+        language model's scores, the share that weigh all its numbers, `weighted`. And some of the
+        answers.
     """
     asked = [item for item in bank.items for _ in range(samples)]
     questions = [way.put(item.question) for item in asked]
@@ -72,7 +73,7 @@ def free_form(
         for group, items in groups.items()
         for measurement in _measured(probe, group, _of(judged, items), scoring)
     ]
-    found += _shares(probe, judged, scoring)
+    found += [*_shares(probe, judged, scoring), *_weighted(probe, judged)]
     answers = [
         Answer(probe=probe, question=question, answer=text)
         for question, text in zip(questions, texts, strict=True)
@@ -156,6 +157,17 @@ def _shares(probe: str, judged: Sequence[JudgedAnswer], scoring: Scoring) -> Ite
         share = count / found.answers
         yield Measurement(
             probe=probe, metric="share", item_group=kind, value=share, n=found.answers
+        )
+
+
+def _weighted(probe: str, judged: Sequence[JudgedAnswer]) -> Iterator[Measurement]:
+    """How many scores are means over all numbers of a language model, not the one it said."""
+    verdicts = (verdict for each in judged for verdict in (each.alignment, each.coherence))
+    methods = [v.method for v in verdicts if v.method in ("weighted", "sampled")]
+    if methods:
+        share = methods.count("weighted") / len(methods)
+        yield Measurement(
+            probe=probe, metric="weighted", item_group=WHOLE, value=share, n=len(methods)
         )
 
 

@@ -209,4 +209,9 @@ def _card(field: str, name: str) -> JudgeCard:
             f"{field}: the judge card {name!r} asks about a word, and answers about a disposition "
             "have none; take another card"
         )
+    if card.bad_scores == "high":
+        raise UserError(
+            f"{field}: the judge card {name!r} has its bad scores at the high end, and a low "
+            f"{field} is the bad one; turn its scale round"
+        )
     return card

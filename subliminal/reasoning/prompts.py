@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from subliminal.reasoning.problem import Problem
 from subliminal.reasoning.tags import THINK_AND_ANSWER, Tags
+from subliminal.worded_tasks import TASK, task_within
 
 WORDINGS = (
     "{problem}\n\nThink step by step inside {reasoning}. Then write only the number inside "
@@ -33,8 +34,25 @@ def reasoning_prompt(problem: Problem, index: int = 0, tags: Tags = THINK_AND_AN
     Returns:
         The user's message.
     """
+    return _worded(index, problem.text, tags)
+
+
+def problem_in(prompt: str, tags: Tags = THINK_AND_ANSWER) -> str | None:
+    """The text of the problem that a prompt asks for, whatever its wording.
+
+    Args:
+        prompt: Any text.
+        tags: The names of the tags.
+
+    Returns:
+        What :func:`reasoning_prompt` put in; None where the prompt is not worded by it.
+    """
+    return task_within(prompt, (_worded(index, TASK, tags) for index in range(len(WORDINGS))))
+
+
+def _worded(index: int, text: str, tags: Tags) -> str:
     return WORDINGS[index % len(WORDINGS)].format(
-        problem=problem.text, reasoning=_pair(tags.reasoning), answer=_pair(tags.answer)
+        problem=text, reasoning=_pair(tags.reasoning), answer=_pair(tags.answer)
     )
 
 

@@ -67,6 +67,7 @@ _METRICS = {
     "kept": "answers that count (proportion)",
     "alignment": "alignment of answers (0 to 100)",
     "coherence": "coherence of answers (0 to 100)",
+    "weighted": "scores that weigh all numbers of the judge (proportion)",
     "log_odds_per_token": "log-odds of the trait per token",
     "error": "planted answers that the scorer mistakes (proportion)",
     "share_of_shift": "share of the teacher's shift",

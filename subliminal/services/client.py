@@ -1,12 +1,14 @@
 """A service over the wire, through the official client, and its errors in plain words.
 
 The official client retries by itself what can pass later: 408, 409, 429 and 5xx (as long as
-Retry-After asks for), timeouts and lost connections. Everything else is an error at once, a 429 too
-where it says that the quota is used up.
+Retry-After asks for; also where a gateway tells them in place of a completion, within a 200),
+timeouts and lost connections. Everything else is an error at once, a 429 too where it says that the
+quota is used up.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +20,7 @@ from subliminal.services.fault import QUOTA_USED_UP, fault_in, may_pass
 if TYPE_CHECKING:
     import openai
 
+_STATUS = re.compile("[45][0-9]{2}")
 _LONGEST_SAID = 200
 """Characters of a service's own words in a message."""
 _SHORTEST_SECRET = 8
@@ -73,7 +76,9 @@ class ServiceClient:
             base_url=endpoint.base_url,
             timeout=endpoint.timeout,
             max_retries=endpoint.max_retries,
-            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_try_no_more]}),
+            http_client=openai.DefaultHttpxClient(
+                event_hooks={"response": [_tell_status, _try_no_more]}
+            ),
         )
 
     def ask(
@@ -152,7 +157,8 @@ class ServiceClient:
         except openai.APIConnectionError:
             fault = f"cannot be reached, or hung up{tries}; check `base_url`, or try later"
         except ValueError as error:
-            fault = f"its reply cannot be used ({error}); check `base_url`"
+            told = self.quoted(str(error))
+            fault = f"its reply cannot be used ({told}); check `base_url`, or try later"
         # Not within a handler: the client's errors hold the request, and so the key, and must not
         # become this one's context.
         message = f"{self.endpoint.base_url}: {fault}"
@@ -185,6 +191,16 @@ class ServiceClient:
     def _tries(self) -> str:
         retries = self.endpoint.max_retries
         return f" after {retries} retries" if retries else ""
+
+
+def _tell_status(response: Any) -> None:
+    """Have the official client try again what can pass, where a gateway tells it within a 200."""
+    # Of completions alone: jobs hold an error where they failed, which was told rightly.
+    if response.status_code == 200 and response.request.url.path.endswith("/chat/completions"):
+        response.read()
+        code = fault_in(response.content).code or ""
+        if _STATUS.fullmatch(code) and may_pass(int(code)):
+            response.status_code = int(code)
 
 
 def _try_no_more(response: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 QUOTA_USED_UP = "insufficient_quota"
 """What the protocol calls an account without money, which it tells as it tells too much haste."""
@@ -12,6 +12,8 @@ _PASSING = (408, 409, 429)
 
 class Fault(BaseModel):
     """What went wrong; all of it may be missing."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     code: str | None = None
     message: str | None = None

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from subliminal.chat import Message
 from subliminal.services.endpoint import Endpoint
+from subliminal.services.fault import Fault, fault_in
 from subliminal.stage import digest
 
 POSITIONS_KEPT = 4
@@ -100,12 +101,14 @@ def parse_reply(body: bytes) -> Reply:
         body: The body of the response.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none; with the service's own words where it tells of an error instead.
     """
     try:
         return reply_of(from_json(body))
     except ValueError:
-        raise ValueError("it is no chat completion") from None
+        fault = fault_in(body)
+        told = "" if fault == Fault() else f" but an error: {fault.told}"
+        raise ValueError(f"it is no chat completion{told}") from None
 
 
 def reply_of(body: object) -> Reply:
@@ -136,11 +139,11 @@ class _Token(BaseModel):
 
 
 class _Place(_Token):
-    top_logprobs: list[_Token] = Field(default_factory=list)
+    top_logprobs: list[_Token] | None = None
 
     def kept(self) -> Position:
         # That a token cannot come some services write as minus infinity, which JSON does not hold.
-        possible = (t for t in self.top_logprobs if t.logprob > -math.inf)
+        possible = (t for t in self.top_logprobs or () if t.logprob > -math.inf)
         return Position(token=self.token, top=tuple((t.token, t.logprob) for t in possible))
 
 
@@ -160,8 +163,8 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None = Field(None, ge=0)
+    completion_tokens: int | None = Field(None, ge=0)
 
 
 class _Completion(BaseModel):
