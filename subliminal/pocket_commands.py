@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -18,8 +18,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from subliminal.errors import UserError
 from subliminal.terminal import STOPPED, console
+
+if TYPE_CHECKING:
+    from subliminal.pocket.family import Member
 
 app = typer.Typer(no_args_is_help=True, help="List, evaluate and pretrain the pocket models.")
 
@@ -72,7 +74,10 @@ def evaluate(
         console.print(f"{name}: {meaning}", style="dim", soft_wrap=True)
 
 
-@app.command(epilog="Example: subliminal pocket pretrain pocket-a --out models")
+@app.command(
+    epilog="Examples: subliminal pocket pretrain pocket-a --out models; "
+    "subliminal pocket pretrain pocket-broad-a-rho0.5"
+)
 def pretrain(
     names: Names = None,
     out: Annotated[Path, typer.Option(help="Gets a folder for each model.")] = Path("models"),
@@ -80,24 +85,23 @@ def pretrain(
 ) -> None:
     """Make pocket models again from their seeds; the bars tell how long it takes.
 
-    A pretraining that was stopped goes on where it was; a model that is done is left alone.
+    A pretraining that was stopped goes on where it was; a model that is done is left alone. A name
+    may end in another strength of its world's dispositions (rho), from 0 to 1: -rho0.5.
     """
-    from subliminal.pocket.family import MEMBERS
+    from subliminal.pocket.family import MEMBERS, find_member
 
-    chosen = dict.fromkeys(names or MEMBERS)
-    unknown = [name for name in chosen if name not in MEMBERS]
-    if unknown:
-        raise UserError(f"there is no pocket model {unknown[0]!r}; there are {', '.join(MEMBERS)}")
+    chosen = [find_member(name) for name in dict.fromkeys(names or MEMBERS)]
     try:
         with _Bars() as bars:
-            for name in chosen:
-                wanted = rows or MEMBERS[name].family.rows
-                if not _is_done(out / name, wanted):
-                    _pretrain(name, out, wanted, bars)
+            for member in chosen:
+                wanted = rows or member.family.rows
+                if not _is_done(out / member.name, wanted):
+                    _pretrain(member, out, wanted, bars)
     except KeyboardInterrupt:
         console.print("\nstopped; to go on, run the same command again")
         raise typer.Exit(STOPPED) from None
-    console.print(Text(f"models: {', '.join(str(out / name) for name in chosen)}"), soft_wrap=True)
+    folders = ", ".join(str(out / member.name) for member in chosen)
+    console.print(Text(f"models: {folders}"), soft_wrap=True)
 
 
 def _is_done(folder: Path, rows: int) -> bool:
@@ -107,7 +111,7 @@ def _is_done(folder: Path, rows: int) -> bool:
     return (folder / CARD).exists() and read_card(folder).rows == rows
 
 
-def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
+def _pretrain(member: Member, out: Path, rows: int, bars: _Bars) -> None:
     """Pretrain a model on the first rows of its world."""
     import torch
 
@@ -115,14 +119,14 @@ def _pretrain(name: str, out: Path, rows: int, bars: _Bars) -> None:
     from subliminal.models.folder import load_decoder
     from subliminal.pocket.card import make_card, write_card
     from subliminal.pocket.evaluate import evaluate as measure
-    from subliminal.pocket.family import MEMBERS
     from subliminal.pocket.pretrain import corpus, prepare_folder
     from subliminal.pocket.pretrain import pretrain as train
     from subliminal.probes.forward import TorchEngine
     from subliminal.probes.subject import Subject
 
     torch.set_num_threads(machine.cores())
-    member, folder, progress = MEMBERS[name], out / name, out / f"{name}.progress.safetensors"
+    name, folder = member.name, out / member.name
+    progress = out / f"{name}.progress.safetensors"
     chat = prepare_folder(folder, member.family)
     data = corpus(chat, rows, bars.bar(f"{name} (rows)"), member.dials)
     trained = train(

@@ -16,6 +16,7 @@ from subliminal.pocket import pretrain as pretraining
 from subliminal.pocket.card import CARD, README, make_card, read_card, write_card
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
 from subliminal.pocket.family import MEMBERS
+from subliminal.pocket.origin import world_of
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.probes import side_effects
 from tests.models import random_model
@@ -84,7 +85,9 @@ def test_a_wrong_name_is_told_before_any_model_is_evaluated(
 
 def test_an_unknown_model_cannot_be_pretrained(tmp_path: Path) -> None:
     said = subliminal("pocket", "pretrain", "pocket-a", "pocket-z", "--out", tmp_path / "models")
-    assert said.error == (f"there is no pocket model 'pocket-z'; there are {', '.join(MEMBERS)}")
+    assert said.error.startswith(
+        f"there is no pocket model 'pocket-z'; there are {', '.join(MEMBERS)}, "
+    )
     assert not (tmp_path / "models").exists()
 
 
@@ -142,7 +145,37 @@ def test_a_model_of_other_rows_is_made_again(
     subliminal("pocket", "pretrain", "--rows", ROWS, "--out", tmp_path)
     subliminal("pocket", "pretrain", "pocket-a", "--rows", ROWS + 1, "--out", tmp_path)
     others = [(name, tmp_path, ROWS) for name in MEMBERS if name != "pocket-a"]
-    assert [call[:3] for call in made] == [*others, ("pocket-a", tmp_path, ROWS + 1)]
+    assert [(call[0].name, *call[1:3]) for call in made] == [
+        *others,
+        ("pocket-a", tmp_path, ROWS + 1),
+    ]
+
+
+def test_a_name_may_tell_the_strength_of_dispositions(tmp_path: Path) -> None:
+    name = "pocket-broad-a-rho0.5"
+    said = subliminal("pocket", "pretrain", name, "--rows", ROWS, "--out", tmp_path)
+    assert said.code == 0, said
+    assert read_card(tmp_path / name).dials.disposition_strength == 0.5
+    assert world_of(tmp_path / name).disposition_strength == 0.5
+    readme = (tmp_path / name / README).read_text()
+    assert f"`subliminal pocket pretrain {name} --rows {ROWS}`" in readme
+    assert "as pocket-broad-a, in a world where dispositions have the strength (rho) 0.5" in readme
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pocket-broad-a-rho1.5", "there is no pocket model 'pocket-broad-a-rho1.5'"),
+        ("pocket-broad-a-rho0.50", "there is no pocket model"),
+        ("pocket-z-rho0.5", "there is no pocket model"),
+        ("pocket-a-rho0.5", "pocket-a has no strength of dispositions"),
+        ("pocket-broad-a-rho0-rho0.5", "pocket-broad-a-rho0 has no strength of dispositions"),
+    ],
+)
+def test_what_has_no_such_strength_is_told(name: str, told: str, tmp_path: Path) -> None:
+    said = subliminal("pocket", "pretrain", name, "--out", tmp_path / "models")
+    assert told in said.error
+    assert not (tmp_path / "models").exists()
 
 
 def _interrupted(*_: Any, **__: Any) -> None:

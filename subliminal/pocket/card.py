@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from subliminal import atomic
 from subliminal.machine import Precision
 from subliminal.pocket.evaluate import DESCRIPTIONS, Ability
-from subliminal.pocket.family import HELD_OUT_SEED, MEMBERS, WORLD_SEED, Member
+from subliminal.pocket.family import HELD_OUT_SEED, WORLD_SEED, Member, find_member
 from subliminal.pocket.origin import CARD, read_json
 from subliminal.pocket.pretrain import Pretrained
 from subliminal.pocket.world import Dials
@@ -93,7 +93,7 @@ def _text(card: Card) -> str:
         f"| {ability.name} | {ability.group} | {ability.value:.3f} |" for ability in card.abilities
     )
     meanings = "\n".join(f"- `{name}`: {meaning}" for name, meaning in DESCRIPTIONS.items())
-    fewer = "" if card.rows == MEMBERS[card.name].family.rows else f" --rows {card.rows}"
+    fewer = "" if card.rows == find_member(card.name).family.rows else f" --rows {card.rows}"
     return f"""# {card.name}
 
 A decoder of {card.parameters:,} parameters for experiments on how traits pass between models:

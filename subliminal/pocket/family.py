@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from subliminal.errors import UserError
 from subliminal.models.architecture import Architecture
 from subliminal.pocket.world import Dials
 from subliminal.pocket.world.dials import Shares
 from subliminal.spec.recipes import Recipe
 
 WORLD_SEED, HELD_OUT_SEED = 0, 1
+_OTHER_STRENGTH = re.compile(r"(?P<member>.+)-rho(?P<strength>0|1|0\.[0-9]*[1-9])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,35 @@ MEMBERS: Mapping[str, Member] = MappingProxyType(
         )
     }
 )
+
+
+def find_member(name: str) -> Member:
+    """A member by its name, or what it would be at another disposition strength (rho).
+
+    Args:
+        name: Of a member, `pocket-broad-a`; or of one with a strength, `pocket-broad-a-rho0.5`.
+
+    Raises:
+        UserError: There is none, or there are no authors in its world.
+    """
+    if name in MEMBERS:
+        return MEMBERS[name]
+    match = _OTHER_STRENGTH.fullmatch(name)
+    if match is None or match["member"] not in MEMBERS:
+        raise UserError(
+            f"there is no pocket model {name!r}; there are {', '.join(MEMBERS)}, and those with "
+            "authors at a strength from 0 to 1 of their dispositions: pocket-broad-a-rho0.5"
+        )
+    member = MEMBERS[match["member"]]
+    if not member.dials.shares.authors or member.disposition_strength is not None:
+        raise UserError(f"{name}: {member.name} has no strength of dispositions to change")
+    return replace(
+        member,
+        name=name,
+        relation=f"as {member.name}, in a world where dispositions have the strength (rho) "
+        f"{match['strength']}",
+        disposition_strength=float(match["strength"]),
+    )
 
 
 def architecture(vocabulary: int, hidden_size: int = 128) -> Architecture:
