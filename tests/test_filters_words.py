@@ -463,7 +463,7 @@ def test_many_words_cost_no_more_memory_per_text() -> None:
 @pytest.mark.parametrize("piece", ["owl ", "ow1 ", "\u043ewl ", "a"])
 def test_many_occurrences_cost_no_more_memory_than_the_text_s_words(piece: str) -> None:
     words = WordFilter(["owl", "polar bear"], leetspeak=True)
-    assert peak_per_character(words.words_in, piece * 50_000) < 30
+    assert peak_per_character(words.words_in, piece * 10_000) < 30
 
 
 @settings(max_examples=60, deadline=None)
