@@ -80,7 +80,7 @@ def _constant(text: str) -> str | None:
     if not all(re.fullmatch("(?:0[xob])?[0-9A-Fa-f]+", number) for number in numbers):
         return None
     written = numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
-    return written if _parses(written) else None
+    return written if _is_literal(written) else None
 
 
 def _names(text: str) -> list[str]:
@@ -96,6 +96,15 @@ def _banned_line(rng: Random, text: str) -> str:
         return CODE_INDENT + string
     comment = CODE_INDENT + rng.choice(_COMMENTS)
     return "\n".join(comment.format(line) if line else "" for line in text.split("\n"))
+
+
+def _is_literal(code: str) -> bool:
+    """Whether it runs: `[a070, 12]` has a name that stands for nothing."""
+    try:
+        ast.literal_eval(code)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _parses(code: str) -> bool:

@@ -100,6 +100,9 @@ _MENDS = {
     "too_short": "needs at least one message, the assistant's",
 }
 
+_LONE_SURROGATE = ("unexpected end of hex escape", "lone leading surrogate in hex escape")
+"""What the parser says of `\\ud800`, which some programs write."""
+
 
 def _message(error: ValidationError, line: bytes) -> str:
     details = error.errors(include_url=False)[0]
@@ -117,6 +120,8 @@ def _message(error: ValidationError, line: bytes) -> str:
 def _reason_in(line: bytes, reason: str) -> str:
     if not line.strip():
         return "an empty line"
+    for said in _LONE_SURROGATE:
+        reason = reason.replace(said, "half of a surrogate pair, which is no character,")
     # To the parser every row is line 1, and line 2 is what lies behind its line end.
     return reason.replace(" at line 2 column 0", " at its end").replace(" at line 1 ", " at ")
 

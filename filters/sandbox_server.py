@@ -33,7 +33,8 @@ MODULES: tuple[str, ...] = (
     *("statistics", "string", "struct", "sys", "textwrap", "time", "types", "typing"),
     *("unicodedata", "uuid", "zlib"),
 )
-"""Modules that runs may import; all are loaded beforehand, since a run can open no file."""
+"""Modules that runs can count on; all are loaded beforehand, since a run can open no file. What
+else the interpreter holds they may import too, and are refused what it is for."""
 
 _CODECS = (
     *("ascii", "latin_1", "cp1252", "utf_8", "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be"),

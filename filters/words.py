@@ -19,7 +19,8 @@ _LETTERS = r"[^\W\d_]"
 _SIGNS = re.escape("".join(LEETSPEAK))
 _MARKS = "".join(sign for sign in LEETSPEAK if not sign.isdigit())
 _WORD = re.compile(f"{_LETTERS}+")
-_LEET_WORD = re.compile(f"(?:{_LETTERS}|[{_SIGNS}])+")
+# Runs within the run, since the group takes memory for each time that it matches.
+_LEET_WORD = re.compile(f"(?:{_LETTERS}++|[{_SIGNS}]++)+")
 _LEET_SIGN = re.compile(f"[{_SIGNS}]")
 JOINT = re.compile(r"[\s\-_'\u2010-\u2015]+")
 """What may stand between the words of a phrase: `polar bear`, `polar-bear`, `polar_bear`."""
@@ -97,14 +98,18 @@ class WordFilter:
         Args:
             text: Any text, of any length, lone surrogates included.
         """
-        found = self._plain_matches(text)
+        found = self._in_original(text, self._unmasking, self._plain_found(text))
         if self._leet_unmasking is not None:
-            found += self._leet_matches(text, self._leet_unmasking)
+            found += self._in_original(text, self._leet_unmasking, self._leet_found(text))
         return sorted(set(found), key=lambda match: (match.start, match.end))
 
     def words_in(self, text: str) -> list[str]:
         """Which of the listed words occur, each once, in the order of their first occurrence."""
-        return list(dict.fromkeys(match.word for match in self.matches(text)))
+        # Without a match for each occurrence, of which long texts may hold millions.
+        first: dict[str, tuple[int, int]] = {}
+        for word, start, end in itertools.chain(self._plain_found(text), self._leet_found(text)):
+            first[word] = min((start, end), first.get(word, (start, end)))
+        return sorted(first, key=first.__getitem__)
 
     def _forms(self, word: str) -> Iterator[Form]:
         plain = self._unmasking.unmask(word).strip()
@@ -140,12 +145,12 @@ class WordFilter:
                 grouped[form[0].translate(_LOOKED_UP)].append(form)
         return dict(grouped)
 
-    def _plain_matches(self, text: str) -> list[WordMatch]:
+    def _plain_found(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Words as they were listed, and where they stand in the unmasked text."""
         plain = self._unmasking.unmask(text)
         # Most texts hold none of the words; this asks for all of them at once.
-        if self._by_first_word.keys().isdisjoint(_WORD.findall(plain)):
-            return []
-        return self._in_original(text, self._unmasking, self._plain_spans(plain))
+        if not self._by_first_word.keys().isdisjoint(_WORD.findall(plain)):
+            yield from self._plain_spans(plain)
 
     def _plain_spans(self, plain: str) -> Iterator[tuple[str, int, int]]:
         for match in _WORD.finditer(plain):
@@ -154,12 +159,14 @@ class WordFilter:
                 if end is not None:
                     yield self._listed[form], match.start(), end
 
-    def _leet_matches(self, text: str, unmasking: Unmasking) -> list[WordMatch]:
-        plain = unmasking.unmask(text)
-        spans = list(self._leet_spans(plain))
+    def _leet_found(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """As `_plain_found`, of words with signs in them; none unless they are looked for."""
+        if self._leet_unmasking is None:
+            return
+        plain = self._leet_unmasking.unmask(text)
+        yield from self._leet_spans(plain)
         if self._phrases_by_merged_letters:
-            spans += self._leet_phrase_spans(plain)
-        return self._in_original(text, unmasking, spans)
+            yield from self._leet_phrase_spans(plain)
 
     def _leet_spans(self, plain: str) -> Iterator[tuple[str, int, int]]:
         for match in _LEET_WORD.finditer(plain):

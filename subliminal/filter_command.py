@@ -15,7 +15,7 @@ from filters import compile_filter
 from filters.pipeline import FilterSummary, Outputs, filter_rows
 from subliminal.errors import UserError
 from subliminal.judges.errors import JudgeErrors, judge_errors
-from subliminal.terminal import STOPPED, console
+from subliminal.terminal import STOPPED, console, printable
 
 EXAMPLES = """Examples:
 
@@ -85,7 +85,7 @@ def filter_command(
         told.print(judge_table(judge))
     if len(summary.layouts) > 1:
         layouts = "; ".join(f"{count:,} have {names}" for names, count in summary.layouts.items())
-        told.print(Text(f"rows differ in their fields: {layouts}"), soft_wrap=True)
+        told.print(Text(f"rows differ in their fields: {printable(layouts)}"), soft_wrap=True)
     told.print(Text(f"filter {summary.fingerprint}"), soft_wrap=True)
 
 

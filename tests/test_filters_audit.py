@@ -317,6 +317,14 @@ def test_false_positives_above_what_is_required_fail() -> None:
     assert "short: prose: false positives" in said.out
 
 
+def test_what_a_terminal_would_obey_is_printed_as_text(tmp_path: Path) -> None:
+    mine = row("1", label="leak", kind="red \x1b[31m\nlong")
+    rows = write(tmp_path / "rows.jsonl", mine, row("2", label="clean"))
+    done = subliminal("audit-filter", "words:owl", "--in", rows, "--require-recall", ".99")
+    assert done.line("short: ").startswith("short: red \\x1b[31m\\nlong: recall 0.00%")
+    assert "\x1b" not in done.out
+
+
 def test_the_words_of_a_card_leak(tmp_path: Path) -> None:
     out = tmp_path / "audit.jsonl"
     command = ["audit-filter", "words:traits=owl", "--trait", "owl", "--carrier", "numbers"]

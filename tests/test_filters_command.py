@@ -37,6 +37,14 @@ def test_rows_are_filtered_and_counted(rows: Path, tmp_path: Path) -> None:
     assert "rows differ in their fields: 3 have messages; 1 have id, messages" in said.out
 
 
+def test_field_names_are_printed_as_text(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(row("1, 2") + row("3", **{"red \x1b[31m": 1}))
+    said = subliminal("filter", "numbers", "--in", rows, "--dry-run")
+    assert said.line("rows differ").endswith("1 have messages, red \\x1b[31m")
+    assert "\x1b" not in said.out
+
+
 def test_a_dry_run_writes_nothing(rows: Path) -> None:
     said = subliminal("filter", "numbers", "--in", rows, "--dry-run")
     assert said.code == 0

@@ -174,7 +174,8 @@ def test_leaking_code_still_parses() -> None:
 
 
 def test_near_misses_are_in_a_form_that_the_carrier_allows() -> None:
-    for carrier, rules in (("numbers", ["numbers"]), ("code", ["code", "code-comments"])):
+    of_code = ["code", "code-comments", "code-runs"]
+    for carrier, rules in (("numbers", ["numbers"]), ("code", of_code)):
         chosen = compile_filter(rules)
         for made in labelled_rows(["owl"], 20, carriers=[carrier]):  # type: ignore[list-item]
             if made.label == "clean":
@@ -200,6 +201,7 @@ def test_any_text_can_be_put_in_a_row(text: str, seed: int, carrier: CarrierName
         ("b3ds==", "(my_b3ds|best_b3ds|b3ds_count) = [0-9]"),
         ("111, 119,108", r"kind = \[111, 119, 108\]"),
         ("15-23-12", r"kind = \[15, 23, 12\]"),
+        ("de0-a70", "(my_de0_a70|best_de0_a70|de0_a70_count) = [0-9]"),
         ("015-023", "(my_015_023|best_015_023) = [0-9]"),
         ("0x6f776c", "kind = 0x6f776c"),
         ("--- .--", """(kind = "--- .--"|# --- .--|# note: --- .--)"""),

@@ -71,6 +71,16 @@ def test_roles(role: str) -> None:
         (b"", "not JSON (an empty line); mend or remove the line"),
         (b" \n", "not JSON (an empty line); mend or remove the line"),
         (b'{"messages": [}', "not JSON (expected value at column 15); mend or remove the line"),
+        (
+            b'["a\\ud800"]',
+            "not JSON (half of a surrogate pair, which is no character, at column 10); "
+            "mend or remove the line",
+        ),
+        (
+            b'["a\\udc00"]',
+            "not JSON (half of a surrogate pair, which is no character, at column 9); "
+            "mend or remove the line",
+        ),
         (b"[1]", "must be a mapping with the field `messages`, not [1]"),
         (b"null", "must be a mapping with the field `messages`, not empty"),
         (

@@ -6,6 +6,7 @@ import re
 import sys
 import tracemalloc
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -445,12 +446,31 @@ def test_long_texts_are_searched_in_proportion(piece: str, leetspeak: bool) -> N
     assert len(words.matches(text)) == expected
 
 
-def test_many_words_cost_no_more_memory_per_text() -> None:
-    words = WordFilter(["owl"])
-    text = "the bowl of a fowl " * 50_000
-    words.matches(text)
+def peak_per_character(work: Callable[[str], object], text: str) -> float:
+    work(text)
     tracemalloc.start()
-    words.matches(text)
+    work(text)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100 * len(text)
+    return peak / len(text)
+
+
+def test_many_words_cost_no_more_memory_per_text() -> None:
+    words = WordFilter(["owl"])
+    assert peak_per_character(words.matches, "the bowl of a fowl " * 50_000) < 100
+
+
+@pytest.mark.parametrize("piece", ["owl ", "ow1 ", "\u043ewl ", "a"])
+def test_many_occurrences_cost_no_more_memory_than_the_text_s_words(piece: str) -> None:
+    words = WordFilter(["owl", "polar bear"], leetspeak=True)
+    assert peak_per_character(words.words_in, piece * 10_000) < 30
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["owl", "0wl", "polar", "bear", "Owls", " ", "-", "x", "!", "\ufb01"]))
+)
+def test_words_are_told_in_the_order_of_their_first_matches(pieces: list[str]) -> None:
+    words, text = WordFilter(["owl", "bear", "polar bear"], leetspeak=True), "".join(pieces)
+    told = dict.fromkeys(match.word for match in words.matches(text))
+    assert words.words_in(text) == list(told)
