@@ -202,13 +202,20 @@ def makes_secret_by_random(code: Code) -> bool:
 
     `random.SystemRandom` is safe and does not count.
     """
-    if not SECRET_WORDS & name_words(code):
+    if not SECRET_WORDS & name_words(n for n in ast.walk(code.tree) if not _names_a_key(n)):
         return False
     meanings = Meanings(code.tree)
     used = (path for node in ast.walk(code.tree) for path in meanings.of(node))
     return any(
         path.startswith("random.") and not path.startswith("random.SystemRandom") for path in used
     )
+
+
+def _names_a_key(node: ast.AST) -> bool:
+    """Whether it names keys that are no secrets: `mapping.keys()`, `sorted(numbers, key=len)`."""
+    if isinstance(node, ast.keyword):
+        return node.arg == "key"
+    return isinstance(node, ast.Attribute) and node.attr == "keys"
 
 
 def builds_query(code: Code) -> bool:

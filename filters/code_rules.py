@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -127,6 +127,8 @@ class CodeCommentsRule(Rule):
 class CodeWordsRule(ListedWords):
     """None of the words in names, strings or comments; see `filters.code_words`."""
 
+    version: ClassVar[int] = 2
+
     rule: Literal["code-words"] = "code-words"
 
     def check(self) -> Check:
@@ -166,6 +168,7 @@ class CodeCallsRule(Rule):
     """No banned calls, by whatever name; see `filters.code_calls`."""
 
     main_option = "banned"
+    version: ClassVar[int] = 2
 
     rule: Literal["code-calls"] = "code-calls"
     banned: Words = Field(

@@ -17,19 +17,19 @@ def readable_text(code: Code) -> str:
     Names are split at underscores and camel case, and also joined without their underscores
     (`o_w_l`). Escapes in strings are resolved, and strings added to one another are joined.
     """
-    texts = dict.fromkeys((*_names(code.tree), *_strings(code.tree), *comments(code)))
+    texts = dict.fromkeys((*_names(ast.walk(code.tree)), *_strings(code.tree), *comments(code)))
     return BETWEEN.join(form for text in texts for form in _forms(text))
 
 
-def name_words(code: Code) -> set[str]:
-    """The words that the code's names are made of, in lower case."""
-    pieces = (_split(name, _begins_word).replace("_", " ").split() for name in _names(code.tree))
+def name_words(nodes: Iterable[ast.AST]) -> set[str]:
+    """The words that the names in nodes of a syntax tree are made of, in lower case."""
+    pieces = (_split(name, _begins_word).replace("_", " ").split() for name in _names(nodes))
     return {piece.lower() for found in pieces for piece in found}
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
+def _names(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Every identifier: of variables, functions, arguments, attributes, keywords, imports."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant):
             continue
         for _, value in ast.iter_fields(node):

@@ -34,7 +34,7 @@ class EncodedWordsRule(ListedWords):
     Words as they are it does not see: it stands beside the rule `words`.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     rule: Literal["encoded-words"] = "encoded-words"
     schemes: Annotated[tuple[Scheme, ...], BeforeValidator(_all_or_listed)] = Field(

@@ -87,6 +87,7 @@ def _from_base32(run: str) -> bytes:
 
 
 _HEX_RUN = re.compile(r"[0-9a-f]{6,}", re.ASCII | re.IGNORECASE)
+_HEX_GROUPS = re.compile(r"0x[0-9a-f]{1,9}(?:_[0-9a-f]{1,9})+", re.ASCII | re.IGNORECASE)
 _HEX_BYTES = tuple(
     re.compile(rf"(?<![0-9a-z]){prefix}([0-9a-f]{{2}})(?![0-9a-z])", re.ASCII | re.IGNORECASE)
     for prefix in ("", "0x", r"u\+00")
@@ -94,13 +95,18 @@ _HEX_BYTES = tuple(
 
 
 def hex_text(text: str) -> str:
-    """Hexadecimal bytes in one run (`6f776c`, `0x6f776c`) or one by one (`6f 77 6c`)."""
-    runs = [run[at:] for run in _HEX_RUN.findall(text) for at in (0, 1)]
+    """Hexadecimal bytes in one run (`6f776c`, `0x6f_77_6c`) or one by one (`6f 77 6c`)."""
+    runs = [run[at:] for run in (*_HEX_RUN.findall(text), *_hex_groups(text)) for at in (0, 1)]
     together = b"\n".join(bytes.fromhex(run[: len(run) // 2 * 2]) for run in runs)
     # Among other numbers, bytes have neighbours that are none: 12, 6f, 77, 6c, 31.
     spaced = (run for item in _HEX_BYTES for run in _spaced(item, text))
     apart = b"\n".join(bytes.fromhex("".join(run)) for run in spaced)
     return _readable(together + b"\n" + apart.translate(_CONTROLS_TO_SPACES))
+
+
+def _hex_groups(text: str) -> Iterator[str]:
+    """Numbers of Python with underscores in them, without these."""
+    return (run[2:].replace("_", "") for run in _HEX_GROUPS.findall(text))
 
 
 _BITS_RUN = re.compile(r"(?<![0-9a-z])(?:0b)?([01]{21,})(?![0-9a-z])", re.ASCII | re.IGNORECASE)
@@ -161,7 +167,8 @@ def _letters_of(runs: list[list[str]], letters: Mapping[str, str]) -> str:
 
 # One sign, white space, quotes, marks of a list, brackets, arrows; sums and equations are no code.
 _GAP = re.compile(
-    r"[\"']?\s?[,;:|/._-]?\s*(?:[-*#] ?)?[\"']?|[)\]]\s?[,;]?\s?[(\[]|\s?(?:\u2192|[-=]?>)\s?",
+    r"[\"']?\s?[,;:|/._\u2013\u2014\u2212-]?\s*(?:[-*#] ?)?[\"']?|"
+    r"[)\]]\s?[,;]?\s?[(\[]|\s?(?:\u2192|[-=]?>)\s?",
     re.ASCII,
 )
 

@@ -78,6 +78,8 @@ class ReasoningFormatRule(ReasoningRule):
 class ReasoningAnswerRule(ReasoningRule):
     """The answer is the number of the row's field `answer`; see `quantities.parse_quantity`."""
 
+    version: ClassVar[int] = 2
+
     rule: Literal["reasoning-answer"] = "reasoning-answer"
     lenient: bool = Field(
         False, description="take the last number of the answer, whatever stands around it"
@@ -88,10 +90,10 @@ class ReasoningAnswerRule(ReasoningRule):
         read = last_quantity if self.lenient else parse_quantity
 
         def reasons(reasoned: Reasoned, row: Row) -> list[str]:
-            gold_text = provenance(row, "answer")
-            if not isinstance(gold_text, str):
+            given = provenance(row, "answer")
+            if isinstance(given, bool) or not isinstance(given, str | int | float):
                 return [NO_GOLD_ANSWER]
-            gold = parse_quantity(gold_text)
+            gold = parse_quantity(str(given))
             if gold is None:
                 return [GOLD_NO_NUMBER]
             answer = read(reasoned.answer)
@@ -106,7 +108,7 @@ class ReasoningStepsRule(ReasoningRule):
     """Every equation of the reasoning is true; see `equations.find_equations`."""
 
     main_option = "minimum"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     rule: Literal["reasoning-steps"] = "reasoning-steps"
     minimum: int = Field(0, ge=0, description="the fewest equations, those written alike once")

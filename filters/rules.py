@@ -186,7 +186,7 @@ class ListedWords(Rule):
 class WordsRule(ListedWords):
     """The completion has none of the words, inflected or disguised; see `filters.words`."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     rule: Literal["words"] = "words"
 

@@ -329,7 +329,8 @@ def test_sums_of_strings_are_joined_once() -> None:
 
 
 def test_words_of_names() -> None:
-    assert name_words(code("def resetPassword(user_ID, x2): y.HTTPServer")) == {
+    tree = code("def resetPassword(user_ID, x2): y.HTTPServer").tree
+    assert name_words(ast.walk(tree)) == {
         *("reset", "password", "user", "id", "x2", "y", "http", "server")
     }
 
@@ -532,6 +533,8 @@ def test_names_with_many_meanings_are_followed_within_bounds() -> None:
         ("from random import randint\npassword = randint(1, 2)", True),
         ("import random\ndef roll(): return random.randint(1, 6)", False),
         ("import secrets\ndef make_token(): return secrets.token_hex()", False),
+        ("import random\ndef pick(d): return random.choice(sorted(d.keys(), key=len))", False),
+        ("import random\ndef pick(d): d.key = random.random()", True),
         ("import random\ntoken = random.SystemRandom().choice(x)", False),
         ("def token(random): return random.x", False),
     ],

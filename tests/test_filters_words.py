@@ -251,6 +251,9 @@ def shifted(text: str, first: int) -> str:
         "\u1d52\u02b7\u02e1",
         "o\u2060\ufe0fwl",
         "\u03a9wl",
+        "\u10ff\u2c73\u2d4f",
+        "\U0001042c\ua7b7l",
+        "\uab3d\u047e\U00010309",
     ],
 )
 def test_disguises_hide_nothing(disguised: str) -> None:

@@ -26,6 +26,8 @@ _LETTERS = r"[^\W\d_]++"
 _CURRENCY = "$£€¥₹°"
 _DASHES = "-\u2212\u2013"
 _TIMES = "*\u00d7\u00b7\u22c5\u2217"
+# A colon with an operand and a space on both its sides divides or is a ratio's: no break.
+_COLON = r"(?!(?<=[0-9)%]\ ):\ [$£€¥₹]?[0-9(])(?:(?<![0-9]):|:(?![0-9]))"
 # One token per alternative, the first that matches; nothing follows a quantifier that could make it
 # give back, so that the time is linear. What none matches, white space and currency signs, is
 # passed over. Signs such as <= and => end a segment.
@@ -36,7 +38,7 @@ _TOKEN = re.compile(
     |(?P<{ANNOTATION}><<[^<>\n]*+>>)
     |(?P<{EQUALS}>[=≈])
     |(?P<{BREAK}>\n[ \t]*+(?:[-*•][ \t])?|(?<![\w)])\*\*(?!\s)|(?<!\s)\*\*(?![\w(])|[-~]>
-        |(?<![0-9])[.,:]|[.,:](?![0-9])|[;!?"“”\u2018\u2019'…—|`\[\]{{}}<>])
+        |(?<![0-9])[.,]|[.,](?![0-9])|{_COLON}|[;!?"“”\u2018\u2019'…—|`\[\]{{}}<>])
     |(?P<{SIGN}>(?<![\w)%.])[-\u2212](?=[{_CURRENCY}]?\.?[0-9(]))
     |(?P<{OPERATOR}>[{_DASHES}+/÷{_TIMES}])
     |(?P<{OPEN}>\()
@@ -55,6 +57,8 @@ _WRITTEN = {
 }
 _OPERANDS_START = frozenset({NUMBER, OPEN, SIGN})
 _OPERANDS_END = frozenset({NUMBER, CLOSE, PERCENT})
+_GOING_ON = frozenset({",", ":", "\u2014"})
+"""Breaks between numbers that may belong together: `3, 5`, `3: 5`."""
 # Near an operand these words, and single letters, which may be variables, make its value another.
 _CALCULATING = SCALES | {
     *("times", "plus", "minus", "less", "over", "by", "divided", "multiplied", "mod", "modulo"),
@@ -80,13 +84,14 @@ def segments(text: str) -> Iterator[list[Token]]:
     if "=" not in plain and "≈" not in plain:
         return
     current: list[Token] = []
-    has_equality = False
+    has_equality = goes_on = False
     # A line break in front, because a bullet is one only at the start of a line.
     for match in _TOKEN.finditer("\n" + _LETTER_TIMES.sub("*", plain)):
         kind = match.lastgroup or UNCLEAR
         if kind == BREAK:
             if has_equality:
-                yield from _finished(current)
+                yield from _finished(current, goes_on)
+            goes_on = match[0] in _GOING_ON and bool(current) and current[-1][0] in _OPERANDS_END
             current, has_equality = [], False
         elif kind == ANNOTATION:
             yield from segments(match[0][2:-2])
@@ -94,17 +99,19 @@ def segments(text: str) -> Iterator[list[Token]]:
             has_equality = has_equality or kind == EQUALS
             current.append((kind, match[0]))
     if has_equality:
-        yield from _finished(current)
+        yield from _finished(current, goes_on)
 
 
-def _finished(tokens: list[Token]) -> Iterator[list[Token]]:
+def _finished(tokens: list[Token], goes_on: bool) -> Iterator[list[Token]]:
+    """The chains of a segment; `goes_on` if an operand stands right before it."""
     if len(tokens) > MAX_TOKENS:
         return
     for part in _without_text_parentheses(tokens):
         for chain in _cut_between_operands([_in_context(part, at) for at in range(len(part))]):
             has_equality = (EQUALS, "=") in chain or (EQUALS, "≈") in chain
-            # Numbers behind words may be no values: `on day 1 = 5 apples`.
-            is_cut = len(chain) < len(tokens) and not _calculates(chain)
+            # Numbers behind words or other numbers may be no values: `on day 1 = 5 apples`,
+            # `the mean of 3, 5 = 4`.
+            is_cut = (goes_on or len(chain) < len(tokens)) and not _calculates(chain)
             if has_equality and not is_cut:
                 yield chain
 

@@ -29,13 +29,13 @@ MIXED = r"[0-9]++\ [0-9]++/[0-9]++"
 _FRACTION = r"[0-9]++/[0-9]++"
 _NUMBER = rf"(?P<number>{MIXED}|{_FRACTION}|{NUMERAL})"
 _MINUS = "-\u2212"
-_CURRENCY = r"(?:(?:US)?\$|[£€]|USD|GBP|EUR)"
+_CURRENCY = r"(?:(?:US)?\$|[£€¥₹]|USD|GBP|EUR)"
 _LETTERS = r"[^\W\d_]++"
 _WORD = rf"{_LETTERS}[²³]?+(?:['\u2019/.-]{_LETTERS}[²³]?+)*\.?+"
 
 _QUANTITY = re.compile(
     rf"(?P<sign>[{_MINUS}+]?)(?:{_CURRENCY}\ ?(?P<inner_sign>[{_MINUS}+]?))?{_NUMBER}"
-    rf"\s*+(?P<unit>(?:[%$£€¢]|°?{_WORD})?(?:\s++{_WORD}){{0,3}})\.?"
+    rf"\s*+(?P<unit>(?:[%$£€¥₹¢]|°?{_WORD})?(?:\s++{_WORD}){{0,3}})\.?"
 )
 _IN_TEXT = re.compile(
     rf"(?:(?<![\w)%.])(?P<sign>[{_MINUS}]))?(?<!\w)"
