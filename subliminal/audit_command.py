@@ -21,7 +21,8 @@ from filters.outputs import Output, commit_all, refuse_shared_places
 from filters.rows import completion
 from filters.sources import STANDARD_STREAM
 from subliminal.errors import UserError
-from subliminal.terminal import STOPPED, console, printable
+from subliminal.spec_file.faults import one_line
+from subliminal.terminal import STOPPED, console
 from teachers.trait import load_trait
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def audit_command(
     else:
         _print_audit(told, done)
         for shortfall in shortfalls:
-            told.print(Text(f"short: {printable(shortfall)}"), soft_wrap=True)
+            told.print(Text(f"short: {one_line(shortfall)}"), soft_wrap=True)
         told.print(Text(f"filter {row_filter.fingerprint}"), soft_wrap=True)
     if shortfalls:
         raise typer.Exit(FALLS_SHORT)
@@ -184,5 +185,5 @@ def _kinds_table(title: str, columns: tuple[str, str], kinds: Iterable[KindResul
         rate = kind.rate
         shares = (f"{rate.estimate:.2%}", f"{rate.low:.2%} to {rate.high:.2%}")
         counts = (f"{kind.rows:,}", f"{kind.hits:,}")
-        table.add_row(Text(printable(kind.kind)), *counts, *shares, f"{kind.for_content:,}")
+        table.add_row(Text(one_line(kind.kind)), *counts, *shares, f"{kind.for_content:,}")
     return table

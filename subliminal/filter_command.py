@@ -15,7 +15,8 @@ from filters import compile_filter
 from filters.pipeline import FilterSummary, Outputs, filter_rows
 from subliminal.errors import UserError
 from subliminal.judges.errors import JudgeErrors, judge_errors
-from subliminal.terminal import STOPPED, console, printable
+from subliminal.spec_file.faults import one_line
+from subliminal.terminal import STOPPED, console
 
 EXAMPLES = """Examples:
 
@@ -85,7 +86,7 @@ def filter_command(
         told.print(judge_table(judge))
     if len(summary.layouts) > 1:
         layouts = "; ".join(f"{count:,} have {names}" for names, count in summary.layouts.items())
-        told.print(Text(f"rows differ in their fields: {printable(layouts)}"), soft_wrap=True)
+        told.print(Text(f"rows differ in their fields: {one_line(layouts)}"), soft_wrap=True)
     told.print(Text(f"filter {summary.fingerprint}"), soft_wrap=True)
 
 

@@ -98,7 +98,7 @@ def test_the_members_differ_in_what_their_cards_say(
 
 
 def test_a_pocket_model_has_about_a_million_parameters() -> None:
-    shape = architecture(pocket_chat().tokenizer.get_vocab_size())
+    shape = architecture(pocket_chat().tokenizer.get_vocab_size(), 128)
     count = sum(parameter.numel() for parameter in Decoder(shape).parameters())
     assert 0.8e6 < count < 1.5e6
 
@@ -116,7 +116,7 @@ def whole(data: TokenRows, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 def test_a_pretraining_writes_a_model(whole: tuple[Path, Pretrained], data: TokenRows) -> None:
     folder, found = whole
     decoder, chat = load_decoder(folder), ChatFormat.read(folder)
-    assert decoder.shape == architecture(chat.tokenizer.get_vocab_size())
+    assert decoder.shape == architecture(chat.tokenizer.get_vocab_size(), 128)
     assert found.parameters == sum(parameter.numel() for parameter in decoder.parameters())
     assert (found.rows, found.steps) == (ROWS, 4)
     assert found.tokens == len(data.tokens)

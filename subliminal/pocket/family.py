@@ -157,7 +157,7 @@ def find_member(name: str) -> Member:
     )
 
 
-def architecture(vocabulary: int, hidden_size: int = 128) -> Architecture:
+def architecture(vocabulary: int, hidden_size: int) -> Architecture:
     """The shape of a pocket model: a Llama of a few million parameters at most, heads of 32."""
     return Architecture(
         vocab_size=vocabulary,

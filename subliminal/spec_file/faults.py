@@ -46,7 +46,7 @@ class Fault:
 
     def __str__(self) -> str:
         nearest = did_you_mean(self.misspelt, self.valid)
-        return _one_line(f"{self.place}: {self.message}{nearest}")
+        return one_line(f"{self.place}: {self.message}{nearest}")
 
     def error(self) -> UserError:
         """The error to raise where this fault leaves nothing to go on with."""
@@ -101,6 +101,6 @@ def did_you_mean(name: object, valid: Iterable[str], cutoff: float = 0.6) -> str
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def _one_line(text: str) -> str:
-    # A key or a value can hold line breaks and control characters; a terminal must not see them.
+def one_line(text: str) -> str:
+    """What a user's file holds, safe to print: line breaks and control characters are escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
