@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 
 from subliminal.errors import UserError
+from subliminal.executors.leaving import leave
 from subliminal.models.folder import WEIGHTS
 from subliminal.models.layout import pack
 from subliminal.models.load import load_model, save_model
@@ -80,6 +81,7 @@ def in_each(number: int, folder: Path) -> None:
         with pytest.raises(UserError, match="damaged: transformers cannot load it"):
             load_model(folder / "damaged", ranks=ranks)
     ranks.part()
+    leave(0)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from subliminal.executors.leaving import leave
 from subliminal.models.adapters import is_adapted, merge_adapter
 from subliminal.models.language_model import LanguageModel
 from subliminal.models.pretrained import Pretrained
@@ -135,6 +136,7 @@ def in_each(number: int, folder: Path) -> None:
                 trained(case, ranks, stopped, report)
             assert stopped.exists() or not ranks.first
     met.part()
+    leave(0)
 
 
 def keep(path: Path, found: tuple[dict[str, torch.Tensor], TrainingLog], ranks: Ranks) -> None:

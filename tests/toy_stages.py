@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -176,9 +177,11 @@ def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
 
     When it is stopped, the first process takes `saving` seconds to save. The second one comes to a
     bad end at the middle step, as often as the parameters list `ends`, each time to the next one.
+    Python's clean-up would abort both processes when all is done.
     """
     import torch
 
+    atexit.register(os.abort)
     for task in tasks:
         params, ranks = task.stage.params, task.ranks
         progress = task.partial / "step.txt"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 from subliminal import machine
 from subliminal.errors import StageError, UserError
-from subliminal.executors.leaving import leave_with
+from subliminal.executors.leaving import leave, leave_with
 from subliminal.executors.pace import Pace
 from subliminal.ranks import Ranks
 from subliminal.stage import Cancelled, Done, Failed, StageKind, Task, silent
@@ -59,8 +59,8 @@ class RankError(Exception):
 Message = Progress | Done | Failed | Stopped | Broken
 
 
-def run_rank(number: int, call: RankCall, line: Connection) -> None:
-    """Do stages together with the other processes.
+def run_rank(number: int, call: RankCall, line: Connection) -> NoReturn:
+    """Do stages together with the other processes, and end this one.
 
     Args:
         number: Of this one, from 0.
@@ -86,7 +86,8 @@ def run_rank(number: int, call: RankCall, line: Connection) -> None:
             line.poll(None)
     except Exception as error:
         line.send(Broken(_sendable(error)))
-        sys.exit(1)
+        leave(1)
+    leave(0)
 
 
 class _LineReporter:
