@@ -108,7 +108,7 @@ class ReasoningStepsRule(ReasoningRule):
     """Every equation of the reasoning is true; see `equations.find_equations`."""
 
     main_option = "minimum"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     rule: Literal["reasoning-steps"] = "reasoning-steps"
     minimum: int = Field(0, ge=0, description="the fewest equations, those written alike once")

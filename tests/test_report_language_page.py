@@ -127,6 +127,34 @@ def test_the_scorer_of_free_form_answers_tells_its_errors() -> None:
     assert "scorer" not in page_without_figures(language_run(traits=["otter"]))
 
 
+def test_answers_without_a_score_have_a_table_with_their_fates() -> None:
+    run = language_run(traits=["otter"])
+    refused = {0: 0.02, 1: 0.03, 2: 0.1}
+    for seed, measured in run.table["same[trait=otter]"].items():
+        kinds = {"refusal": refused[seed], "code": 0.0, "unparsable": 0.0, "incoherent": 0.25}
+        shares = [
+            Result(
+                arm="same[trait=otter]",
+                seed=seed,
+                probe="free-form-lines",
+                metric="share",
+                item_group=kind,
+                value=value,
+                n=400,
+            )
+            for kind, value in kinds.items()
+        ]
+        run.table["same[trait=otter]"][seed] = replace(measured, own=[*measured.own, *shares])
+    assert table_of(page_without_figures(run), "Free-form answers") == [
+        [
+            *("arms", "probe", "answers", "with a score"),
+            *("refusal (does not count)", "incoherent (does not count)"),
+        ],
+        ["same", "free-form-lines", "1,200", "70.0%", "5.0%", "25.0%"],
+    ]
+    assert "Free-form answers" not in page_without_figures(language_run(traits=["otter"]))
+
+
 def test_detectors_have_a_table() -> None:
     run = language_run(traits=["otter"])
     for seed, measured in run.table["same[trait=otter]"].items():

@@ -178,7 +178,15 @@ def _in_context(tokens: list[Token], place: int) -> Token:
     following = tokens[place + 1][0] if place + 1 < len(tokens) else None
     near = (words[:2] if behind_operand else []) + (words[-3:] if following else [])
     # `5 boxes of 12` multiplies, `5 apples -3` may subtract.
-    counts = behind_operand and (("of" in words and len(words) <= 3) or following == SIGN)
+    counts = (
+        behind_operand
+        and (
+            ("of" in words and len(words) <= 3)
+            or following == SIGN
+            # `7 / 2 = 3 with a remainder of 1` is true, of whole numbers.
+            or ("remainder" in words[:5] and following == NUMBER)
+        )
+    )
     return (UNCLEAR, text) if counts or any(map(_may_calculate, near)) else token
 
 

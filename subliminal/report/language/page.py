@@ -9,6 +9,12 @@ from subliminal.judges.errors import JudgeErrors, judge_errors
 from subliminal.report.arm_table import arm_table
 from subliminal.report.labels import estimate, known, metric_label, number
 from subliminal.report.language.answer import Answer, answer_of
+from subliminal.report.language.answer_kinds import (
+    FREE_FORM,
+    AnswerKinds,
+    answer_kinds,
+    kinds_of,
+)
 from subliminal.report.language.effects import Effect
 from subliminal.report.language.readings import Reading, readings
 from subliminal.report.language.rejections import (
@@ -24,8 +30,6 @@ from subliminal.results import Summary
 
 SIDE_EFFECTS = "side-effects"
 """Probe of what else training did to a model."""
-FREE_FORM = "free-form"
-"""What the names of the probes begin with whose rates of misaligned answers stand beside them."""
 SCORER = "scorer"
 """Probe of how often the scorer of these answers errs."""
 DETECTOR = "detector: "
@@ -45,6 +49,17 @@ class SideEffects:
     role: str
     cells: tuple[str, ...]
     """One for each measure: mean over seeds with its interval, and the difference."""
+
+
+@dataclass(frozen=True)
+class KindsRow:
+    """What the answers of one variant to one probe were, in print."""
+
+    label: str
+    probe: str
+    answers: str
+    scored: str
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,9 @@ class LanguagePage:
     side_effects: tuple[SideEffects, ...]
     scorer: str
     """How often the scorer of free-form answers errs; empty where there is none."""
+    kinds: tuple[str, ...]
+    """Headings of the kinds of free-form answers without a score, with what they count as."""
+    answers: tuple[KindsRow, ...]
     reasons: tuple[str, ...]
     """Headings of the filter's reasons."""
     filtered: tuple[FilterRow, ...]
@@ -115,6 +133,8 @@ def language_page(run: LanguageRun) -> LanguagePage:
     """The sections of a run's page."""
     filtered, by_arm = filtered_by_variant(run), filtered_by_arm(run)
     reasons = reasons_of(filtered)
+    answers = answer_kinds(run)
+    kinds = kinds_of(answers)
     prints = dict.fromkeys(print_ for each in filtered for print_ in each.fingerprints)
     measures = list(
         dict.fromkeys((row.probe, row.metric) for row in run.data.summary if _stands_aside(row))
@@ -129,6 +149,8 @@ def language_page(run: LanguageRun) -> LanguagePage:
         measures=tuple(_heading(*measure) for measure in measures),
         side_effects=tuple(_side_effects(run, measures)) if measures else (),
         scorer=_scorer(run),
+        kinds=tuple(_kind_heading(run, kind) for kind in kinds),
+        answers=tuple(_kinds_row(each, kinds) for each in answers),
         reasons=tuple(reasons),
         filtered=tuple(_filter_row(each, reasons) for each in filtered),
         filtered_arms=tuple(map(_filtered_arm, by_arm)) if len(by_arm) > len(filtered) else (),
@@ -225,6 +247,21 @@ def _side_effect(run: LanguageRun, variant: Variant, probe: str, metric: str) ->
 def _text(effect: Effect) -> str:
     mean = effect.mean
     return estimate(mean.estimate, mean.low, mean.high)
+
+
+def _kind_heading(run: LanguageRun, kind: str) -> str:
+    fate = getattr(run.experiment.probing.free_form.fates, kind)
+    return f"{kind} ({'does not count' if fate == 'drop' else f'counts as {fate}'})"
+
+
+def _kinds_row(found: AnswerKinds, kinds: Sequence[str]) -> KindsRow:
+    return KindsRow(
+        label=found.label,
+        probe=found.probe,
+        answers=f"{found.answers:,}",
+        scored=f"{found.scored:.1%}",
+        kinds=tuple(f"{found.shares[kind]:.1%}" for kind in kinds),
+    )
 
 
 def _filter_row(filtered: Filtered, reasons: Sequence[str]) -> FilterRow:
