@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -138,8 +139,11 @@ class Store:
             return "done"
         if self._busy(key):
             return "running"
-        partial = self.partial(key)
-        return "begun" if partial.is_dir() and any(partial.iterdir()) else "missing"
+        # Another worker may finish the stage, and remove its progress, between two looks.
+        with suppress(FileNotFoundError):
+            if any(self.partial(key).iterdir()):
+                return "begun"
+        return "done" if self.has(key) else "missing"
 
     def manifest(self, key: str) -> ArtifactManifest | None:
         """The artifact's manifest; None if it is absent or unreadable."""

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,21 @@ def test_states(store: Store) -> None:
     assert store.state(key) == "running"
     lock.release()
     assert store.state(key) == "begun"
+
+
+def test_a_state_is_told_though_the_stage_ends_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stage("number", 4)
+    store.partial(made.key).mkdir()
+    look = Path.iterdir
+
+    def look_late(self: Path) -> Iterator[Path]:
+        make(store, made)
+        return look(self)
+
+    monkeypatch.setattr(Path, "iterdir", look_late)
+    assert store.state(made.key) == "done"
 
 
 def test_state_asks_without_making_locks(store: Store) -> None:
