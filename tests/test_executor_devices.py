@@ -91,6 +91,20 @@ def test_bad_ends_of_a_process_fail_the_stage_and_the_next_run_goes_on(
     assert read_value(store.folder(made.key)) == STEPS * 3
 
 
+def test_a_first_process_that_dies_before_it_is_answered_is_told(
+    store: Store, log_file: Path
+) -> None:
+    def kill(done: float, total: float) -> None:
+        for process in processes(log_file):
+            os.kill(process, signal.SIGKILL)
+            os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+
+    made = spread(log_file)
+    report = run_lot_here(store, kill, made)[made.key]
+    assert report.state == "failed"
+    assert "died (SIGKILL: killed, or out of memory); run again" in (report.reason or "")
+
+
 def test_a_stop_is_heard_and_progress_is_kept(store: Store, log_file: Path) -> None:
     made = spread(log_file, steps=10**6, seconds=0.01, saving=0.5)
     told: list[float] = []

@@ -75,7 +75,9 @@ def run_together(
             company.start(call)
             for line, message in company.messages():
                 if isinstance(message, Progress):
-                    line.send(_is_to_stop(report, message))
+                    stop = _is_to_stop(report, message)
+                    with suppress(OSError):  # it has died since, of which the next look tells
+                        line.send(stop)
                 elif isinstance(message, (Done, Failed)):
                     yield message
                 elif isinstance(message, Stopped):
