@@ -158,3 +158,8 @@ def test_versions() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_matmul_rate_is_measured(precision: machine.Precision) -> None:
     assert machine.matmul_rate(precision, seconds=0.05) > 1e6
+
+
+def test_rates_are_measured_where_the_time_is_over_at_once() -> None:
+    assert machine.matmul_rate("float32", seconds=0.0) > 0
+    assert machine.traffic_rate(seconds=0.0) > 0
