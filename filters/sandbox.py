@@ -38,7 +38,14 @@ from types import TracebackType
 from typing import Literal, Self, cast
 
 from filters.confinement import NO_SYSTEM_CALLS
-from filters.sandbox_server import EXIT_MEMORY, EXIT_WRITTEN, Reply, Report, Request
+from filters.sandbox_server import (
+    EXIT_MEMORY,
+    EXIT_WRITTEN,
+    MOST_CROWDED,
+    Reply,
+    Report,
+    Request,
+)
 from subliminal.errors import UserError
 
 End = Literal[
@@ -56,8 +63,9 @@ package.__path__ = [sys.argv[1]]
 from filters.sandbox_server import serve
 serve(int(sys.argv[2]))
 """
-_GRACE_SECONDS = 10.0  # for a reply, beyond what its run may take
-_STOP_SECONDS = 1.0
+_GRACE_SECONDS = 30.0  # for a reply, beyond what its run may take
+_STOP_SECONDS = 5.0
+_ATTEMPTS = 2  # at a run whose interpreter ends or hangs
 _EXCEPTIONS = frozenset(
     name
     for name, each in vars(builtins).items()
@@ -71,7 +79,8 @@ class Limits:
 
     Attributes:
         cpu_seconds: Processor time, so that a busy machine changes no verdict.
-        wall_seconds: Time by the clock, for runs that wait instead of computing.
+        wall_seconds: Time by the clock, for runs that wait instead of computing; what they compute
+            may take as much longer as a busy machine makes it.
         memory_mib: Address space beyond the interpreter's own; not kept on macOS.
         output_bytes: Length of all results as JSON.
     """
@@ -136,17 +145,20 @@ class Sandbox:
             ValueError: JSON cannot hold the arguments.
         """
         request = self._request(source, function, calls)
-        server = self._started()
-        try:
-            reply = server.ask(request, self.limits.wall_seconds + _GRACE_SECONDS)
-        except (EOFError, OSError, TimeoutError):
-            # The system ended the server too, for lack of memory say; the next run has a new one.
-            self.close()
-            return Outcome("crashed")
-        except BaseException:
-            self.close()  # lest the next run reads this one's reply
-            raise
-        return _outcome(reply, len(calls))
+        for _ in range(_ATTEMPTS):
+            server = self._started()
+            try:
+                reply = server.ask(request, self._patience)
+            except (EOFError, OSError, TimeoutError):
+                # The system ended the server too, for lack of memory say, which another run may
+                # have used up: this one is tried again with a new server.
+                self.close()
+            except BaseException:
+                self.close()  # lest the next run reads this one's reply
+                raise
+            else:
+                return _outcome(reply, len(calls))
+        return Outcome("crashed")
 
     def close(self) -> None:
         """Stop what runs. A closed sandbox starts again when it is used."""
@@ -164,6 +176,11 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def _patience(self) -> float:
+        limits = self.limits
+        return limits.wall_seconds + MOST_CROWDED * limits.cpu_seconds + _GRACE_SECONDS
 
     def _request(self, source: str, function: str, calls: Sequence[Sequence[object]]) -> bytes:
         request: Request = {
