@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ import psutil
 import pytest
 
 from subliminal.executors import LocalExecutor, local
-from subliminal.stage import Stage
 from subliminal.store import Store
 from tests.toy_stages import KINDS, PLANS, Recorder, events, read_value, run, run_here, stage
 
@@ -198,7 +198,7 @@ def test_ctrl_c_stops_everything_and_keeps_the_progress(
 ) -> None:
     process = start("endless", store, log_file)
     started.append(process)
-    wait_until(lambda: len(steps(log_file)) > 10)
+    wait_until(lambda: {key for key, _ in steps(log_file)} == endless_keys(log_file))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert output.rstrip().endswith(b"KeyboardInterrupt")
@@ -222,24 +222,20 @@ def test_ctrl_c_while_the_workers_start(store: Store, log_file: Path, started: P
 
 
 def test_a_silent_stage_is_killed_when_its_time_to_stop_is_over(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, log_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Impatient(Recorder):
-        def planned(self, stages: list[Stage]) -> None:
-            signal.setitimer(signal.ITIMER_REAL, 1.5)
+    def press_ctrl_c() -> None:
+        wait_until(lambda: events(log_file) != [])
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
     monkeypatch.setattr(local, "SECONDS_TO_STOP", 0.2)
     store.prepare()
-    silent = stage("sleep", 0, seconds=600)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            LocalExecutor(KINDS, 1).run({silent.key: silent}, [silent.key], store, Impatient())
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    silent = stage("sleep", 0, seconds=600, log_file=log_file)
+    user = threading.Thread(target=press_ctrl_c)
+    user.start()
+    with pytest.raises(KeyboardInterrupt):
+        LocalExecutor(KINDS, 1).run({silent.key: silent}, [silent.key], store, Recorder())
+    user.join()
     workers = [p for p in psutil.Process().children() if "LokyProcess" in " ".join(p.cmdline())]
     assert workers == []
     assert store.state(silent.key) == "missing"

@@ -305,9 +305,9 @@ def test_a_lost_reply_makes_nothing_twice(tmp_path: Path, step: str) -> None:
 
 
 def test_a_timeout_is_waited_out(tmp_path: Path) -> None:
-    slow = Response(b"{}", delay=0.5)
+    slow = Response(b"{}", delay=0.6)
     with serve_service(trouble=[("GET /batches/.*", slow)]) as server:
-        assert texts(batch_of(server, tmp_path, timeout=0.2).ask_all(requests())) == list("01234")
+        assert texts(batch_of(server, tmp_path, timeout=0.5).ask_all(requests())) == list("01234")
     assert len(server.batches) == 1
 
 
