@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import pytest
 
 from students import stages as student_stages
@@ -97,17 +98,19 @@ def try_kills(plan: Plan, trials: int, seed: int, folder: Path) -> Trials:
         AssertionError: What came out differs from what an undisturbed run makes.
     """
     chance, found = random.Random(seed), Trials()
-    begun = time.monotonic()
-    assert not _run(plan, folder / "undisturbed", None)
-    seconds = time.monotonic() - begun
+    killed, seconds = _run(plan, folder / "undisturbed", None)
+    assert not killed
     expected = contents(folder / "undisturbed")
     while found.kills < trials:
         out = folder / f"killed-{found.compared}"
         while True:
             left = trials - found.kills
             moment = chance.uniform(0, seconds) if left else None
-            killed = _run(plan, out, moment, chance.randrange(2**32))
+            begun = out.exists()
+            killed, took = _run(plan, out, moment, chance.randrange(2**32))
             if not killed:
+                # The machine may have become faster: later moments would all be past the end.
+                seconds = seconds if begun else took
                 break
             found.hit[_at(plan, out)] += 1
             _move_clocks(out, chance)
@@ -128,21 +131,24 @@ def contents(out: Path) -> dict[str, object]:
     return made | {name: (run / name).read_bytes() for name in COMPARED}
 
 
-def _run(plan: Plan, out: Path, seconds: float | None, seed: int = 0) -> bool:
+def _run(plan: Plan, out: Path, seconds: float | None, seed: int = 0) -> tuple[bool, float]:
     """Run the experiment in a process of its own, and kill that after a while.
 
     Returns:
-        Whether it was killed before its end.
+        Whether it was killed before its end, and how many seconds it lived.
     """
+    begun = time.monotonic()
     child = os.fork()
     if child == 0:
         _run_to_the_end(plan, out, seed)
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    process = psutil.Process(child)
+    try:
+        code = process.wait(seconds)
+    except psutil.TimeoutExpired:
+        process.kill()
+        code = process.wait()
     assert code in (0, -signal.SIGKILL), "the run failed"
-    return code != 0
+    return code != 0, time.monotonic() - begun
 
 
 def _run_to_the_end(plan: Plan, out: Path, seed: int) -> None:
