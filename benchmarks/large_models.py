@@ -70,6 +70,9 @@ class Progress:
     def waiting(self, count: int) -> None:
         """Nothing to tell."""
 
+    def stopping(self) -> None:
+        """Nothing to tell."""
+
     def settled(self, stage: Stage, outcome: Outcome) -> None:
         """Say how it ended."""
         seconds = time.monotonic() - self._begun

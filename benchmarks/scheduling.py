@@ -108,6 +108,9 @@ class Started:
     def waiting(self, count: int) -> None:
         """See `Listener`."""
 
+    def stopping(self) -> None:
+        """See `Listener`."""
+
 
 def chains(kind: str, seconds: float, first: Sequence[str]) -> dict[str, Stage]:
     """Stages in chains, each of which needs the one before; the first ones need what is given."""

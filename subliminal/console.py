@@ -85,6 +85,10 @@ class ProgressListener:
         """See `Listener`."""
         self._show(f"waiting for another run to finish {count} stages")
 
+    def stopping(self) -> None:
+        """See `Listener`."""
+        self._console.print("\nstopping once what runs has saved its progress; Ctrl-C again: at once")
+
     def _show(self, note: str = "") -> None:
         total, done = self._total, self._finished + sum(self._running.values())
         text = note or f"{self._ended['planned']}/{len(self._costs)} stages"

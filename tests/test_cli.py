@@ -405,6 +405,7 @@ def test_ctrl_c_says_how_to_resume_and_the_rest_is_the_same(
     said = interrupted(long, tmp_path, lambda process: os.killpg(process, signal.SIGINT))
     assert said.code == 130, said
     assert "Traceback" not in said.out + said.err
+    assert "Ctrl-C again: at once" in said.out
     assert "nothing finished is lost" in said.out
     assert said.out.splitlines()[-1].strip() == f"subliminal run {long} --out {tmp_path} --jobs 2"
     assert_resumes(long, tmp_path, uninterrupted)

@@ -231,11 +231,12 @@ def test_a_silent_stage_is_killed_when_its_time_to_stop_is_over(
     monkeypatch.setattr(local, "SECONDS_TO_STOP", 0.2)
     store.prepare()
     silent = stage("sleep", 0, seconds=600, log_file=log_file)
-    user = threading.Thread(target=press_ctrl_c)
+    user, listener = threading.Thread(target=press_ctrl_c), Recorder()
     user.start()
     with pytest.raises(KeyboardInterrupt):
-        LocalExecutor(KINDS, 1).run({silent.key: silent}, [silent.key], store, Recorder())
+        LocalExecutor(KINDS, 1).run({silent.key: silent}, [silent.key], store, listener)
     user.join()
+    assert listener.stopped
     workers = [p for p in psutil.Process().children() if "LokyProcess" in " ".join(p.cmdline())]
     assert workers == []
     assert store.state(silent.key) == "missing"

@@ -526,6 +526,8 @@ class _Quiet:
 
     def waiting(self, count: int) -> None: ...
 
+    def stopping(self) -> None: ...
+
 
 def test_data_that_change_after_planning_fail_the_stages_that_read_them(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "data", small_set(seed=0, train=40, test=20))

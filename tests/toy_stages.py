@@ -31,7 +31,7 @@ class Recorder:
         self.to_compute: list[str] = []
         self.shares: list[float] = []
         self.ended: dict[str, Outcome] = {}
-        self.waited = False
+        self.waited = self.stopped = False
 
     def planned(self, stages: list[Stage]) -> None:
         self.to_compute = [stage.key for stage in stages]
@@ -45,6 +45,9 @@ class Recorder:
 
     def waiting(self, count: int) -> None:
         self.waited = True
+
+    def stopping(self) -> None:
+        self.stopped = True
 
 
 def number(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:

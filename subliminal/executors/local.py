@@ -22,7 +22,8 @@ from subliminal.executors.worker import FileReporter, LotCall, Report
 from subliminal.executors.workers import Crashed, Ending, Refused, Reported, Stages
 from subliminal.stage import Stage, StageKind, memory_of
 
-SECONDS_TO_STOP = 8.0
+SECONDS_TO_STOP = 60.0
+"""For a checkpoint of a large model to be saved on a slow disk, and for replies that are paid for."""
 SHARE_OF_MEMORY = 0.8
 
 

@@ -35,6 +35,9 @@ class Listener(Protocol):
     def waiting(self, count: int) -> None:
         """This many stages are being computed by another run."""
 
+    def stopping(self) -> None:
+        """The run is being stopped: what runs saves what it has, which may take a while."""
+
 
 class Executor(Protocol):
     """Gets a graph of stages done."""

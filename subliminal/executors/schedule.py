@@ -91,7 +91,9 @@ class _Schedule:
                     self._show_progress()
                     self._look_elsewhere()
         except KeyboardInterrupt:
-            self._workers.stop()
+            if self._workers.running():
+                self._listener.stopping()
+                self._workers.stop()
             raise
         return self._outcomes
 
