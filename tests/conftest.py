@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.experiment_files import Write
 from tests.tiny import TINY, Said, run_folder, subliminal, work_here
@@ -17,6 +18,10 @@ from tests.tiny import TINY, Said, run_folder, subliminal, work_here
 if "SUBLIMINAL_TEST_GPU" not in os.environ:
     # Tests keep tensors of their own on the processor, and compare results to the bit.
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+# How long examples take to be made and tried is the machine's affair, which others use too.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SETTINGS = ("SUBLIMINAL_STORE", "SUBLIMINAL_FASHION_MNIST", "FORCE_COLOR", "COLUMNS")
 

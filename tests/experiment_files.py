@@ -33,7 +33,9 @@ Write = Callable[..., Path]
 """Writes a text to a file of the test's own, `x.yaml` unless named, as the fixture `write` does."""
 
 FUZZED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 """Settings of tests that write a generated file on every example."""
 

@@ -118,7 +118,9 @@ def test_a_new_arm_costs_its_own_students(planned: Planned) -> None:
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seeds=st.sets(st.integers(0, 2**31 - 1), min_size=1, max_size=4))
 def test_a_seed_s_stages_do_not_depend_on_the_others(planned: Planned, seeds: set[int]) -> None:

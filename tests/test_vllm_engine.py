@@ -81,10 +81,17 @@ def test_an_engine_that_dies_on_the_way_is_started_again_and_no_row_is_lost_or_m
 def test_an_engine_that_is_alive_and_silent_is_started_again_and_one_that_is_slow_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[int, list[int]]
 ) -> None:
-    faults: list[dict[str, object]] = [{"silent_after": 5}, {"signs_of_life": 5, "every": 0.45}]
+    faults: list[dict[str, object]] = [{"silent_after": 5}, {"signs_of_life": 5, "every": 0.4}]
     host = fake_vllm(tmp_path / "host", monkeypatch, faults)
-    # Longer than the stand-in takes to start, and shorter than the slow one takes to answer.
-    with VllmEngine(EngineSettings(patience=2.0)) as engine:
+    ready = VllmEngine._ready
+
+    def ready_however_long_it_takes(self: VllmEngine, model: ModelFiles) -> HostProcess:
+        loaded = ready(self, model)
+        loaded._patience = 1.6  # shorter than the slow one takes to answer
+        return loaded
+
+    monkeypatch.setattr(VllmEngine, "_ready", ready_however_long_it_takes)
+    with VllmEngine(EngineSettings()) as engine:
         assert drawn(engine) == undisturbed
     assert host.starts == 2
 
@@ -140,7 +147,8 @@ def test_an_engine_that_never_answers_fails_the_stage(
     parts: tuple[str, ...],
 ) -> None:
     host = fake_vllm(tmp_path / "host", monkeypatch, [fault] * 5)
-    engine.settings = replace(engine.settings, patience=0.5)
+    if "silent_after" in fault:
+        engine.settings = replace(engine.settings, patience=0.5)
     with pytest.raises(StageError) as error:
         drawn(engine)
     message = str(error.value)

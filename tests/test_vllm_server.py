@@ -54,6 +54,7 @@ def test_a_server_that_dies_is_started_again_and_no_reply_is_lost_or_made_twice(
     with VllmServer(MODEL, "a", rank=4) as server:
         server.load_adapter("student", adapter)
         chat = ServedChat(server, ReplyCache(tmp_path / "replies"), "student")
+        assert chat.endpoint.timeout == server.patience > 600
         found, port = texts(chat), server.port
     assert len(found) == 40
     assert all(text.startswith(f"{adapter} Continue: {n} ") for n, text in enumerate(found))

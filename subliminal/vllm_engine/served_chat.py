@@ -41,7 +41,9 @@ class ServedChat:
         concurrency: int = 64,
     ) -> None:
         self._server = server
-        endpoint = server.endpoint(adapter, concurrency=concurrency, max_retries=RETRIES)
+        endpoint = server.endpoint(
+            adapter, concurrency=concurrency, max_retries=RETRIES, timeout=server.patience
+        )
         self._service = ChatService(endpoint, cache)
 
     @property

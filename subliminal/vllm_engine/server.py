@@ -81,6 +81,11 @@ class VllmServer:
         """Where it answers."""
         return f"http://{HERE}:{self.port}/v1"
 
+    @property
+    def patience(self) -> float:
+        """Seconds for an answer: many are made at once, and a processor takes long over them."""
+        return self._settings.patience
+
     def endpoint(self, adapter: str | None = None, **terms: Any) -> Endpoint:
         """The model, or one of its adapters, as a service.
 
