@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from subliminal.errors import UserError
+from subliminal.models import miniature as miniature_module
 from subliminal.models.architecture import CONFIG
 from subliminal.models.chat_format import ChatFormat
 from subliminal.models.layout import pack
@@ -145,6 +147,20 @@ def test_others_are_random(models: Path, write: Write) -> None:
 def test_a_small_model_is_written_once(models: Path) -> None:
     before = small_model("qwen2", models).stat().st_mtime_ns
     assert small_model("qwen2", models).stat().st_mtime_ns == before
+
+
+def test_two_runs_that_write_a_small_model_at_once_use_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = miniature_module._write
+
+    def write_beside_another(architecture: str, folder: Path, pocket: Path) -> None:
+        write(architecture, folder, pocket)
+        shutil.copytree(folder, tmp_path / "qwen2-pocket-a")
+
+    monkeypatch.setattr(miniature_module, "_write", write_beside_another)
+    assert writes(small_model("qwen2", tmp_path, "pocket-a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["qwen2-pocket-a"]
 
 
 def test_the_architecture_is_found_by_the_name(tmp_path: Path) -> None:

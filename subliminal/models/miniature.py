@@ -60,8 +60,18 @@ def small_model(architecture: str, folder: Path, pocket: str = POCKETS[0]) -> Pa
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as made:
             _write(architecture, Path(made) / "model", find_model(pocket))
-            (Path(made) / "model").rename(model)
+            _put(Path(made) / "model", model)
     return model
+
+
+def _put(made: Path, model: Path) -> None:
+    """Rename a written model into place, so that nobody ever sees half of one."""
+    try:
+        made.rename(model)
+    except OSError:
+        # Another run was faster: it has written the same.
+        if not (model / CONFIG).exists():
+            raise
 
 
 def writes(model: Path) -> bool:
