@@ -87,7 +87,7 @@ class ProgressListener:
 
     def stopping(self) -> None:
         """See `Listener`."""
-        self._console.print("\nstopping once what runs has saved its progress; Ctrl-C again: at once")
+        self._console.print("\nstopping once progress is saved; Ctrl-C again: at once")
 
     def _show(self, note: str = "") -> None:
         total, done = self._total, self._finished + sum(self._running.values())

@@ -66,7 +66,7 @@ def prompts(rows: Rows) -> list[str]:
 
 
 @each_carrier
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**40), st.integers(0, 25), st.integers(0, 25), st.booleans(), st.booleans())
 def test_a_data_set_can_be_made_in_parts(
     carrier: Carrier, seed: int, first: int, second: int, unique: bool, drawn: bool

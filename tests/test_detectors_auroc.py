@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
 from scipy.stats import norm
@@ -41,7 +41,6 @@ def covers(interval: Interval, truth: float) -> bool:
 
 
 @given(few_values, few_values)
-@settings(deadline=None)
 def test_auroc_counts_pairs_and_ties_half(taught: list[int], untaught: list[int]) -> None:
     scores = scores_of(np.array(taught), np.array(untaught))
     found = auroc(scores.values, scores.taught)
@@ -54,7 +53,6 @@ def test_auroc_counts_pairs_and_ties_half(taught: list[int], untaught: list[int]
     st.lists(st.integers(0, 4), min_size=2, max_size=9),
     st.lists(st.integers(0, 4), min_size=2, max_size=9),
 )
-@settings(deadline=None)
 def test_the_variance_of_single_rows_is_delongs(taught: list[int], untaught: list[int]) -> None:
     # By its definition: each row's mean comparison, and the sample variances of these.
     compared = np.array([[(a > b) + 0.5 * (a == b) for b in untaught] for a in taught])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.detectors import label_rows
@@ -36,7 +36,6 @@ def arrays(made: list[tuple[int, int]], seed: int = 0) -> tuple[np.ndarray, np.n
 
 
 @given(compositions, st.integers(0, 3))
-@settings(deadline=None)
 def test_folds_hold_whole_groups_of_both_sets(made: list[tuple[int, int]], seed: int) -> None:
     taught, groups = arrays(made)
     folds = deal_folds(taught, groups, seed)
@@ -59,7 +58,6 @@ def test_folds_have_alike_shares_of_both_sets() -> None:
 
 
 @given(compositions, st.integers(0, 1000))
-@settings(deadline=None)
 def test_shuffles_keep_what_groups_are_made_of(made: list[tuple[int, int]], seed: int) -> None:
     taught, groups = arrays(made)
     found = shuffled(taught, groups, np.random.default_rng(seed))

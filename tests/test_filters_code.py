@@ -143,7 +143,7 @@ PIECES = (
 TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_no_text_breaks_the_reading(text: str) -> None:
     parsed = parse_code(text)

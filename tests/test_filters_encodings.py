@@ -364,7 +364,7 @@ ENCODE: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     scheme=st.sampled_from(sorted(ENCODE)),
     before=st.text(st.sampled_from("ab1 ,\u00e9.\u4e00")),
@@ -378,7 +378,7 @@ def test_words_are_found_wherever_they_stand_in_what_is_encoded(
     assert any(found.endswith(f"({scheme})") for found in FIND(text))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     scheme=st.sampled_from(sorted(ENCODE)),
     word=st.sampled_from(["fowl", "Owlish", "rotters", "owly"]),
@@ -387,13 +387,13 @@ def test_longer_words_are_not_found_in_what_is_encoded(scheme: str, word: str) -
     assert FIND(ENCODE[scheme](f"the {word} is")) == set()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text())
 def test_no_text_raises(text: str) -> None:
     FIND_ALL(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(200, 999), max_size=12), st.sampled_from([", ", " ", "\n", "; "]))
 def test_numbers_that_are_no_codes_hold_no_words(numbers: list[int], separator: str) -> None:
     assert FIND_ALL(separator.join(map(str, numbers))) == set()

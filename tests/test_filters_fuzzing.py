@@ -200,7 +200,7 @@ TEXTS = st.text(max_size=60) | st.lists(PIECES, max_size=30).map("".join)
 
 
 @pytest.mark.parametrize("name", [name for name in rule_names() if name != "code-runs"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS)
 def test_any_row_is_judged(name: str, text: str) -> None:
     check = check_of(name)

@@ -182,7 +182,7 @@ def test_near_misses_are_in_a_form_that_the_carrier_allows() -> None:
                 assert chosen.reasons(made.row) == [], made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(), st.integers(0, 9), st.sampled_from(CARRIERS))
 def test_any_text_can_be_put_in_a_row(text: str, seed: int, carrier: CarrierName) -> None:
     draft = clean_draft(Random(seed), carrier)

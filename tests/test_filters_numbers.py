@@ -59,7 +59,7 @@ SEPARATED = st.builds(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(
     text=st.text(max_size=20) | LISTISH | SEPARATED,
     minimum=st.integers(-5, 20),
@@ -190,7 +190,6 @@ def test_numbers_longer_than_python_converts_are_too_large() -> None:
     assert parse_numbers("0" * 5000 + "7, 8") == [7, 8]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.sampled_from(sorted(FORMATS)))
 def test_what_is_written_in_an_asked_format_is_read_back(
     numbers: list[int], name: FormatName

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.rows import ROLES, RowError, completion, parse_row, prompt, provenance
@@ -45,7 +45,6 @@ def test_the_prompt_is_what_the_user_said() -> None:
 NAMES = st.text().filter(lambda name: name != "messages")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, JSON, max_size=4), st.text())
 def test_rows_are_what_json_says(fields: dict[str, Any], answer: str) -> None:
     messages = [{**fields, **USER}, {"role": "assistant", "content": answer}]
@@ -142,7 +141,6 @@ def test_what_is_no_json_in_utf_8_is_told_in_one_line(raw: bytes) -> None:
     assert "\n" not in str(error.value)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40) | JSON.map(line))
 def test_no_line_makes_another_error(raw: bytes) -> None:
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
@@ -185,7 +185,6 @@ def test_faults_name_place_and_mend(rule: Any, parts: tuple[str, ...]) -> None:
 PIECES = st.sampled_from(["words", "banned", "=", ",", "1", "owl", "true", ":"])
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from([*known_rules(), ""]),
     colon=st.sampled_from([":", ""]),

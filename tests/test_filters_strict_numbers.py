@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.strict_numbers import copy_reasons, count_reasons, format_reasons, repeat_reasons
@@ -97,7 +97,6 @@ def test_limits_of_copies() -> None:
     assert copy_reasons("101, 5", PROMPT, max_share=1, max_run=0) == [RUN]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_text_raises(text: str, prompt: str) -> None:
     # What is no list of numbers passes none of the rules.

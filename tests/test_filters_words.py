@@ -283,7 +283,6 @@ def disguised_words(draw: st.DrawFn, words: tuple[str, ...]) -> tuple[str, str]:
     return word, "".join(pieces)
 
 
-@settings(deadline=None)
 @given(disguised_words(("owl", "wolf", "zebra", "jackdaw", "python", "quagga", "fox", "mink")))
 def test_any_disguise_is_seen_through_and_located(drawn: tuple[str, str]) -> None:
     word, disguised = drawn
@@ -292,14 +291,13 @@ def test_any_disguise_is_seen_through_and_located(drawn: tuple[str, str]) -> Non
     assert found(words, text) == [disguised, disguised]
 
 
-@settings(deadline=None)
 @given(disguised_words(("fowl", "growl", "bowl", "owlish", "howls", "cowl")))
 def test_no_disguise_makes_a_part_a_word(drawn: tuple[str, str]) -> None:
     assert OWL.matches(drawn[1]) == []
     assert LEET.matches(drawn[1]) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=30)
     | st.lists(
@@ -316,7 +314,6 @@ def test_every_match_is_a_listed_form_between_non_letters(text: str) -> None:
             assert not re.fullmatch("[a-zA-Z]", neighbour)
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_text_raises(text: str, word: str) -> None:
     LEET.matches(text)
@@ -420,7 +417,6 @@ def test_digits_alone_are_never_words() -> None:
     assert words.words_in("b0b") == ["bob"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 999), max_size=10))
 def test_number_rows_hold_no_words(numbers: list[int]) -> None:
     words = WordFilter(["a", "i", "o", "is", "so", "lol", "owl"], leetspeak=True)
@@ -469,7 +465,7 @@ def test_many_occurrences_cost_no_more_memory_than_the_text_s_words(piece: str) 
     assert peak_per_character(words.words_in, piece * 10_000) < 30
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["owl", "0wl", "polar", "bear", "Owls", " ", "-", "x", "!", "\ufb01"]))
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_toy import idx
@@ -125,7 +125,6 @@ def test_idx_cut_anywhere_parses_equal_or_is_a_user_error(kept: int) -> None:
             parse_idx(io.BytesIO(LABELS[:kept]), 1, "labels")
 
 
-@settings(deadline=None)
 @given(header=st.binary(min_size=16, max_size=16), keep_magic=st.booleans())
 def test_forged_header_parses_equal_or_is_a_user_error(header: bytes, keep_magic: bool) -> None:
     original = idx_bytes(np.arange(3 * 2 * 2).reshape(3, 2, 2))
@@ -151,7 +150,6 @@ def test_changed_header_byte_parses_equal_or_is_a_user_error(position: int, valu
         assert values.tolist() == np.arange(12).reshape(3, 2, 2).tolist()
 
 
-@settings(deadline=None)
 @given(content=st.data())
 def test_changed_gzip_never_gives_another_exception(
     tmp_path_factory: pytest.TempPathFactory, content: st.DataObject

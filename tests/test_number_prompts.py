@@ -92,7 +92,7 @@ def test_no_two_prompts_of_a_seed_are_alike() -> None:
     assert len({prompt.text for prompt in MANY}) == len(MANY)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 5000), st.integers(0, 2**63 - 1))
 def test_a_permutation_visits_every_value_once(size: int, key: int) -> None:
     visited = permuted(np.arange(size, dtype=np.uint64), size, key)
@@ -145,7 +145,7 @@ def test_prompts_do_not_share_runs_of_examples() -> None:
     assert len(pairs) - len(set(pairs)) < 6
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.integers(-(2**70), 2**70),
     st.integers(0, 4_616_999_000),

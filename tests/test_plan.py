@@ -118,7 +118,6 @@ def test_a_new_arm_costs_its_own_students(planned: Planned) -> None:
 
 
 @settings(
-    deadline=None,
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

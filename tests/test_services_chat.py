@@ -300,7 +300,11 @@ def test_timeouts_are_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trouble", "parts", "timeout"),
     [
-        (failure(429, "quota of today is used up", retry_after=SOON), ["429", "quota of", "later"], 60),
+        (
+            failure(429, "quota of today is used up", retry_after=SOON),
+            ["429", "quota of", "later"],
+            60,
+        ),
         (failure(500, "out of order", retry_after=SOON), ["500", "out of order", "1 retries"], 60),
         (half_a_body(completion("5")), ["hung up", "1 retries", "base_url"], 60),
         (Response(completion("5").body, delay=0.6), ["0.3 seconds", "1 retries", "timeout"], 0.3),

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -38,7 +38,6 @@ class TestPairedContrast:
         assert contrast.difference.estimate == 2
         assert limits(contrast.difference) == pytest.approx((-0.484138, 4.484138), abs=1e-5)
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(VALUE, VALUE), min_size=2, max_size=12), st.randoms())
     def test_pairs_by_seed_not_by_position(
         self, pairs: list[tuple[float, float]], order: random.Random

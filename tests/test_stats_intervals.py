@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -25,14 +25,12 @@ class TestTInterval:
         assert interval.estimate == 2.5
         assert limits(interval) == pytest.approx((2.5 - 2.054260, 2.5 + 2.054260), abs=1e-5)
 
-    @settings(deadline=None)
     @given(st.lists(VALUE, min_size=2, max_size=12, unique=True), st.floats(0.5, 0.999))
     def test_agrees_with_scipy(self, values: list[float], confidence: float) -> None:
         expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
         found = t_interval(values, confidence=confidence)
         assert limits(found) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-9)
 
-    @settings(deadline=None)
     @given(st.lists(VALUE, min_size=2, max_size=12))
     def test_contains_its_estimate_and_widens_with_confidence(self, values: list[float]) -> None:
         narrow, wide = t_interval(values, confidence=0.8), t_interval(values, confidence=0.99)
@@ -110,7 +108,6 @@ class TestWilsonInterval:
         # Unclipped, the lower limit for no success in a million is 4e-22.
         assert wilson_interval(0, 10**6).low == 0
 
-    @settings(deadline=None)
     @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
     def test_mirrors_failures_and_contains_its_estimate(self, counts: tuple[int, int]) -> None:
         successes, trials = counts

@@ -55,7 +55,6 @@ class TestPermutationTest:
         assert len(found) > 1
         assert permutation_test(treated, control, permutations=99) in found
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(VALUE, VALUE), min_size=2, max_size=6))
     def test_exact_p_is_a_share_and_symmetric_in_the_arms(
         self, pairs: list[tuple[float, float]]
@@ -70,7 +69,6 @@ class TestPermutationTest:
             assert p_value * count == pytest.approx(round(p_value * count))
             assert p_value == pytest.approx(permutation_test(control, treated, paired=paired))
 
-    @settings(deadline=None)
     @given(st.permutations(range(5)))
     def test_unpaired_ignores_the_order(self, order: list[int]) -> None:
         treated, control = [0.3, 1.1, 2.5, -0.2, 4.0], [0.0, 1.0, -2.0, 0.5, 0.25]
@@ -122,7 +120,6 @@ class TestEquivalence:
     def test_alpha_is_the_level(self) -> None:
         assert not equivalence_test([-1, 0, 1], 2, alpha=0.03).equivalent
 
-    @settings(deadline=None)
     @given(st.lists(VALUE, min_size=2, max_size=10), VALUE.filter(lambda v: v > 0))
     def test_equivalent_exactly_if_the_interval_lies_within(
         self, values: list[float], bound: float
@@ -163,7 +160,7 @@ class TestCorrections:
         assert correct([]) == []
 
     # Few examples, as statsmodels collects garbage on each call of Holm's method.
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(P_VALUE, min_size=1, max_size=15))
     def test_holm_is_stricter_and_both_keep_the_order(self, raw: list[float]) -> None:
         strict, lenient = holm(raw), benjamini_hochberg(raw)
@@ -175,7 +172,6 @@ class TestCorrections:
             assert p <= bh + 1e-12
             assert bh <= h + 1e-12
 
-    @settings(deadline=None)
     @given(st.lists(P_VALUE, min_size=1, max_size=15))
     def test_benjamini_hochberg_agrees_with_scipy(self, raw: list[float]) -> None:
         assert benjamini_hochberg(raw) == pytest.approx(list(stats.false_discovery_control(raw)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
@@ -29,7 +29,6 @@ class TestPlanning:
             exact = TTestPower().solve_power(effect, power=0.8, alpha=0.05)
             assert seeds_needed(effect, 1) == expected == math.ceil(exact)
 
-    @settings(deadline=None)
     @given(st.floats(0.05, 20), st.floats(0.1, 10), st.floats(0.2, 0.99))
     def test_seed_count_is_the_least(self, effect: float, sd: float, target: float) -> None:
         n = seeds_needed(effect, sd, power=target)

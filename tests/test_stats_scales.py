@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subliminal.stats import log_odds, share_of_shift
@@ -23,7 +23,6 @@ class TestScales:
         assert log_odds(1) == pytest.approx(13.815510, abs=2e-6)
         assert log_odds(0, epsilon=0.1) == pytest.approx(-math.log(9))
 
-    @settings(deadline=None)
     @given(st.floats(0, 1), st.floats(0, 1))
     def test_log_odds_are_odd_about_half_and_monotone(self, p: float, q: float) -> None:
         assert log_odds(p) == pytest.approx(-log_odds(1 - p), abs=1e-8)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subliminal.stats import (
@@ -142,7 +142,6 @@ def test_unpaired_contrasts() -> None:
     assert verdict(lowered, adjusted_p=0.3, bound=1).label == "not testable"
 
 
-@settings(deadline=None)
 @given(
     st.lists(VALUE, min_size=3, max_size=8),
     st.floats(0, 1),

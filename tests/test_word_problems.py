@@ -225,7 +225,7 @@ def test_a_problem_with_braces_is_told_as_it_is() -> None:
     assert "{x} {0}" in problem_prompt(Problem("What is {x} {0}?", "1"))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**63 - 1))
 def test_problem_and_solution_are_functions_of_their_random_numbers(seed: int) -> None:
     def drawn() -> tuple[DrawnProblem, str]:

@@ -23,7 +23,7 @@ from subliminal.executors.workers import Crashed, Ending, Refused, Reported, Sta
 from subliminal.stage import Stage, StageKind, memory_of
 
 SECONDS_TO_STOP = 60.0
-"""For a checkpoint of a large model to be saved on a slow disk, and for replies that are paid for."""
+"""For a large model's checkpoint to be saved on a slow disk, and for replies that are paid for."""
 SHARE_OF_MEMORY = 0.8
 
 
