@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -62,6 +63,13 @@ def test_a_server_that_dies_is_started_again_and_no_reply_is_lost_or_made_twice(
     assert chat.meter.usage.requests == 40
     assert host.starts == 3
     assert host.arguments[host.arguments.index("--port") + 1] == str(port)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others give the port away")
+def test_nobody_else_is_given_the_port_of_a_server_that_starts() -> None:
+    server = VllmServer(MODEL, "a")
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", server.port))
 
 
 def test_the_model_and_its_adapters_are_asked_by_their_names(

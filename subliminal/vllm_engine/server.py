@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
+import weakref
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -25,7 +27,7 @@ HERE = "127.0.0.1"
 SECONDS_TO_START = 1800.0
 """Large weights take minutes to load, and graphs to compile."""
 SECONDS_BETWEEN_LOOKS = 0.25
-SECONDS_TO_ANSWER = 60.0
+SECONDS_TO_SAY_IT_LIVES = 60.0
 ENVIRONMENT: Mapping[str, str] = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -64,7 +66,7 @@ class VllmServer:
         port: int | None = None,
     ) -> None:
         self.name = name
-        self.port = _free_port() if port is None else port
+        self.port = self._own_port() if port is None else port
         self._model, self._settings, self._rank = model, settings, rank
         self._adapters: dict[str, Path] = {}
         self._program: Program | None = None
@@ -83,7 +85,7 @@ class VllmServer:
 
     @property
     def patience(self) -> float:
-        """Seconds for an answer: many are made at once, and a processor takes long over them."""
+        """Seconds for an answer, or for an adapter to be loaded: a processor takes long over them."""
         return self._settings.patience
 
     def endpoint(self, adapter: str | None = None, **terms: Any) -> Endpoint:
@@ -160,6 +162,20 @@ class VllmServer:
         self._adapters.pop(name, None)
         self._ask("/v1/unload_lora_adapter", {"lora_name": name})
 
+    def _own_port(self) -> int:
+        """A free port, which on Linux nobody else is given while the server starts, or starts anew.
+
+        There a server can listen where a socket is bound that does not, if both may reuse it.
+        """
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((HERE, 0))
+        port: int = held.getsockname()[1]
+        release = weakref.finalize(self, held.close)
+        if sys.platform != "linux":
+            release()
+        return port
+
     def _load(self, name: str, folder: Path) -> None:
         self._ask("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
 
@@ -192,7 +208,8 @@ class VllmServer:
         headers = {"Content-Type": "application/json"}
         request = Request(f"http://{HERE}:{self.port}{path}", data, headers)
         # Past any proxy of the user's: the server is on this machine.
-        with build_opener(ProxyHandler({})).open(request, timeout=SECONDS_TO_ANSWER) as response:
+        seconds = SECONDS_TO_SAY_IT_LIVES if body is None else self.patience
+        with build_opener(ProxyHandler({})).open(request, timeout=seconds) as response:
             response.read()
 
 
@@ -204,10 +221,3 @@ def _flag(name: str, value: object) -> list[str]:
     if isinstance(value, list):
         return [flag, *value]
     return [flag, str(value)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HERE, 0))
-        port: int = probe.getsockname()[1]
-        return port
