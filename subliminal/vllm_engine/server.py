@@ -85,7 +85,7 @@ class VllmServer:
 
     @property
     def patience(self) -> float:
-        """Seconds for an answer, or for an adapter to be loaded: a processor takes long over them."""
+        """Seconds for an answer, or to load an adapter: a processor takes long over them."""
         return self._settings.patience
 
     def endpoint(self, adapter: str | None = None, **terms: Any) -> Endpoint:
