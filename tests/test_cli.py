@@ -386,7 +386,7 @@ def interrupted(experiment: Path, out: Path, stop: Callable[[int], None]) -> Sai
         }
         wait_for(lambda: all(store_at(out).has(key) for key in teachers), process)
         stop(process.pid)
-        printed, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=200)
     finally:
         process.kill()
     return Said(process.returncode, printed, errors)

@@ -36,7 +36,7 @@ from tests.toy_stages import (
 from tests.user_errors import assert_one_line
 
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 200
 
 
 @pytest.fixture(scope="module")

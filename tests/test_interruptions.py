@@ -26,7 +26,7 @@ Processes = list[subprocess.Popen[bytes]]
 REPOSITORY = Path(__file__).parents[1]
 KILLS = 14
 DEATH = 99
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 200
 
 
 @pytest.fixture
