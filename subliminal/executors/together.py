@@ -121,13 +121,15 @@ class _Company:
             Exception: What one of them raised, or that one died.
         """
         while True:
-            alive = [process for process in self._processes if process.is_alive()]
+            alive = [n for n, process in enumerate(self._processes) if process.is_alive()]
             yield from self._said()
             if any(process.exitcode for process in self._processes):
                 raise self._fault()
             if not alive:
                 return
-            wait([*self._lines, *(process.sentinel for process in alive)], timeout=1.0)
+            # The line of one that has ended would be found ready again and again.
+            lines = [self._lines[n] for n in alive]
+            wait([*lines, *(self._processes[n].sentinel for n in alive)], timeout=1.0)
 
     def end(self) -> None:
         """Leave none of them behind."""
