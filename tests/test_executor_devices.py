@@ -105,6 +105,14 @@ def test_a_first_process_that_dies_before_it_is_answered_is_told(
     assert "died (SIGKILL: killed, or out of memory); run again" in (report.reason or "")
 
 
+def test_what_the_first_process_needs_no_other_for_is_done(store: Store, log_file: Path) -> None:
+    made = spread(log_file, late_ends=["kill"], saving=0.5)
+    assert run_here(store, made)[made.key].state == "computed"
+    assert read_value(store.folder(made.key)) == STEPS * 3
+    assert os.listdir(store.root / "partial") == []
+    assert not any(map(psutil.pid_exists, processes(log_file)))
+
+
 def test_a_stop_is_heard_and_progress_is_kept(store: Store, log_file: Path) -> None:
     made = spread(log_file, steps=10**6, seconds=0.01, saving=0.5)
     told: list[float] = []

@@ -179,7 +179,8 @@ def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
     """Count, in several processes, what all of them add to a number; save each step.
 
     When it is stopped, the first process takes `saving` seconds to save. The second one comes to a
-    bad end at the middle step, as often as the parameters list `ends`, each time to the next one.
+    bad end at the middle step, as often as the parameters list `ends`, each time to the next one;
+    or behind the last step, while the first one saves, as often as they list `late_ends`.
     Python's clean-up would abort both processes when all is done.
     """
     import torch
@@ -205,6 +206,10 @@ def spread(tasks: Sequence[Task], report: Reporter) -> Iterator[Done | Failed]:
             if ranks.first:
                 atomic.write_text(progress, f"{step} {value}")
             time.sleep(params.get("seconds", 0.0))
+        if ranks.number == 1:
+            _come_to_next(params.get("late_ends", ()), task.partial)
+        elif "late_ends" in params:
+            time.sleep(params["saving"])
         (task.folder / VALUE).write_text(str(value))
         figures = {"ranks": ranks.count, "sharded": ranks.sharded, "threads": _threads()}
         yield Done(task.stage.key, figures)

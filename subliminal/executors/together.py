@@ -32,8 +32,9 @@ from subliminal.executors.rank import (
 )
 from subliminal.stage import Cancelled, Done, Failed, Reporter, Stage, StageKind, Task
 
-SECONDS_TO_SAY_WHY = 5.0
-"""For the others, where one process has ended badly: it may be what they did that broke it."""
+SECONDS_TO_END = 20.0
+"""For the others, where one process has ended badly: to say why, if it is what they did that broke
+it, and to finish what they do without it."""
 SHARE_OF_DEVICE = 0.8
 """Of a GPU's memory, that a training may be expected to take before its model is shared out."""
 
@@ -120,12 +121,15 @@ class _Company:
         Raises:
             Exception: What one of them raised, or that one died.
         """
+        until = float("inf")
         while True:
             alive = [n for n, process in enumerate(self._processes) if process.is_alive()]
             yield from self._said()
             if any(process.exitcode for process in self._processes):
-                raise self._fault()
-            if not alive:
+                until = min(until, time.monotonic() + SECONDS_TO_END)
+                if not alive or time.monotonic() >= until:
+                    raise self._fault()
+            elif not alive:
                 return
             # The line of one that has ended would be found ready again and again.
             lines = [self._lines[n] for n in alive]
@@ -158,10 +162,6 @@ class _Company:
 
         Those that lose another one raise errors too, which say nothing of the cause.
         """
-        deadline = time.monotonic() + SECONDS_TO_SAY_WHY
-        for process in self._processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-        list(self._said())
         for error in self._errors:
             if isinstance(error, (UserError, StageError)):
                 return error

@@ -114,6 +114,8 @@ def _run_open(call: LotCall, work: _Work) -> None:
         except Cancelled:
             raise
         except Exception as error:
+            if not work.open_tasks():
+                return  # all that it was to do is done
             if tasks[0].stage.cost.at_once:
                 raise
             work.fail_first(work.reason(error))
