@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
@@ -90,9 +91,8 @@ class Store:
             for area in AREAS:
                 folder = self.root / area
                 folder.mkdir(parents=True, exist_ok=True)
-                probe = folder / f".probe.{os.getpid()}.{secrets.token_hex(4)}"
-                probe.touch()
-                probe.unlink()
+                # Without a name, where the system can do that: a kill leaves nothing then.
+                TemporaryFile(prefix=".probe.", dir=folder).close()
         except OSError as error:
             raise atomic.cannot_write(self.root, error) from None
 

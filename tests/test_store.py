@@ -237,7 +237,7 @@ def test_read_only_store_is_a_user_error(store: Store, monkeypatch: pytest.Monke
     def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(Path, "touch", read_only)
+    monkeypatch.setattr("subliminal.store.TemporaryFile", read_only)
     with pytest.raises(UserError, match="Read-only file system"):
         store.prepare()
 
