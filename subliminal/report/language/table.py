@@ -10,10 +10,10 @@ from subliminal.report.labels import MISSING, estimate, listing
 from subliminal.report.language.effects import Effect, by_arm, differences_of, values_of
 from subliminal.report.language.variants import Variant, control_of, traits_swept, variants_of
 from subliminal.report.run_folder import confidence_of
-from subliminal.report.table_rows import SummaryTable, TableRow, split_verdict
+from subliminal.report.table_rows import CONTROL, SummaryTable, TableRow, split_verdict
 from subliminal.results import Manifest, Summary
 
-CONTROL, NO_CONTRAST = "control", "no contrast"
+NO_CONTRAST = "no contrast"
 DROPPED = "control dropped on purpose: no contrast"
 
 _LABELS = ("transfer", "no transfer", "not testable", "failed", "incomplete", "not judged")
