@@ -28,7 +28,9 @@ def fault(folder: Path, arm: str, *overrides: str) -> str:
 def test_the_experiment_of_these_tests_is_without_fault(tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text(f"{HEAD.format(models=models())}  x: {{control: none}}\n")
-    assert subliminal("plan", path).code == 0
+    said = subliminal("plan", path)
+    assert said.code == 0
+    assert said.line("models: ") == f"models: {models()}/a"
 
 
 # Models
