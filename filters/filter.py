@@ -26,6 +26,7 @@ from filters.rule import Check, Rule
 from filters.rules import known_rules
 from subliminal.errors import UserError
 from subliminal.spec_file.faults import did_you_mean, shown
+from subliminal.spec_file.plain_words import said_of
 from subliminal.stage import digest
 
 RuleSource = Rule | str | Mapping[str, Any]
@@ -161,8 +162,5 @@ def _message(details: ErrorDetails, rule: type[Rule]) -> str:
         return f"there is no option {shown(field)}; {has}{did_you_mean(field, options)}"
     if kind == "missing":
         return f"{field} is missing; add {field}=..."
-    if kind == "value_error":
-        said = str(details["ctx"]["error"])
-    else:
-        said = f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(details['input'])}"
+    said = said_of(details, details["input"])
     return f"{field}: {said}" if field else said
