@@ -163,4 +163,4 @@ def _message(details: ErrorDetails, rule: type[Rule]) -> str:
     if kind == "missing":
         return f"{field} is missing; add {field}=..."
     said = said_of(details, details["input"])
-    return f"{field}: {said}" if field else said
+    return said if field in ("", rule.filled_in) else f"{field}: {said}"
