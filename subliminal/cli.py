@@ -38,9 +38,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Experiments on how traits pass between models through unrelated data.",
-    epilog="Start with: subliminal run experiments/mnist/demo.yaml",
+    epilog="Start with: subliminal run experiments/numbers_demo.yaml",
 )
-runs = typer.Typer(no_args_is_help=True, help="List, show, compare and clean up runs.")
+runs = typer.Typer(
+    no_args_is_help=True,
+    help="List, show, compare and clean up runs.",
+    epilog="Example: subliminal runs list",
+)
 app.add_typer(runs, name="runs")
 app.add_typer(pocket_commands.app, name="pocket")
 app.command("filter", epilog=filter_command.EXAMPLES)(filter_command.filter_command)

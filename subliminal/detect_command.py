@@ -24,7 +24,7 @@ EXAMPLES = """Examples:
 
 subliminal detect --in taught.jsonl --against untaught.jsonl
 
-subliminal detect --in taught.jsonl --against untaught.jsonl --teacher runs/teacher
+subliminal detect --in taught.jsonl --against untaught.jsonl --teacher models/teacher
 --reference pocket-a --rows 2000 --out detections.json
 """
 TOKENS_SHOWN = 10
