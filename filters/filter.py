@@ -122,8 +122,16 @@ def _rule(source: RuleSource, where: str) -> Rule:
     try:
         return found.model_validate(fields)
     except ValidationError as error:
-        faults = (_message(details, found) for details in error.errors(include_url=False))
+        told = error.errors(include_url=False)
+        faults = (_message(each, found) for each in told if not _is_echo(each, told))
         raise UserError(f"{where}: {name}: {'; '.join(faults)}") from error
+
+
+def _is_echo(details: ErrorDetails, told: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is found too short only because its items are at fault."""
+    return details["type"] == "too_short" and any(
+        each["loc"][:-1] == details["loc"] for each in told if each["loc"]
+    )
 
 
 def _rule_class(name: object, where: str) -> type[Rule]:

@@ -166,6 +166,7 @@ def test_rules_are_frozen() -> None:
         ("numbers-format:commas", ("format: ", "not 'commas'", "semicolon")),
         ("numbers-copies:max_share=1.5", ("max_share: ",)),
         ("numbers-copies:max_share=nan", ("max_share: ",)),
+        ({"rule": "encoded-words", "words": ["owl"], "schemes": []}, ("needs at least 1, has 0",)),
         ("words", ("needs at least one of `words`",)),
         ("words:", ("needs at least one of `words`",)),
         ("words:traits=ottr", ("trait 'ottr': no such trait", "'otter'")),
@@ -181,6 +182,12 @@ def test_faults_name_place_and_mend(rule: Any, parts: tuple[str, ...]) -> None:
         compile_filter([rule], where="spec.yaml: filter")
     assert str(error.value).startswith("spec.yaml: filter: ")
     assert_one_line(error, *parts)
+
+
+def test_a_list_is_not_told_to_be_short_for_a_faulty_item() -> None:
+    with pytest.raises(UserError) as error:
+        compile_filter(["encoded-words:owl,schemes=rot14"])
+    assert str(error.value).endswith("not 'rot14'; did you mean 'rot13'?")
 
 
 PIECES = st.sampled_from(["words", "banned", "=", ",", "1", "owl", "true", ":"])
