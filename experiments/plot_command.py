@@ -71,7 +71,7 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
 def add_language_options(parser: argparse.ArgumentParser) -> None:
     """Give a script of language runs the options that choose what it draws."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--probe", help="a judged probe (default: favourite)")
+    parser.add_argument("--probe", help="a judged probe (default: favourite or pivotal)")
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from filters.filter import Filter
 from filters.leaks import LEAK_KINDS, Label, LabelledRow, SeenBy
-from filters.rows import Row, RowError, parse_row, provenance
+from filters.rows import Row, RowError, names_in, parse_row, provenance
 from filters.sources import open_source
 from subliminal.errors import UserError
 from subliminal.spec_file.faults import shown
@@ -187,6 +187,8 @@ def read_labelled(source: str) -> Iterator[LabelledRow]:
 
 
 def _labelled(row: Row) -> LabelledRow:
+    if "label" not in row:
+        raise RowError(f"label: is missing; the row has {names_in(row)}; write clean or leak")
     label, kind, original = (provenance(row, name) for name in ("label", "kind", "original"))
     for known in LABELS:
         if label == known:

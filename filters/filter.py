@@ -26,6 +26,7 @@ from filters.rule import Check, Rule
 from filters.rules import known_rules
 from subliminal.errors import UserError
 from subliminal.spec_file.faults import did_you_mean, shown
+from subliminal.spec_file.plain_words import said_of
 from subliminal.stage import digest
 
 RuleSource = Rule | str | Mapping[str, Any]
@@ -121,8 +122,16 @@ def _rule(source: RuleSource, where: str) -> Rule:
     try:
         return found.model_validate(fields)
     except ValidationError as error:
-        faults = (_message(details, found) for details in error.errors(include_url=False))
+        told = error.errors(include_url=False)
+        faults = (_message(each, found) for each in told if not _is_echo(each, told))
         raise UserError(f"{where}: {name}: {'; '.join(faults)}") from error
+
+
+def _is_echo(details: ErrorDetails, told: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is found too short only because its items are at fault."""
+    return details["type"] == "too_short" and any(
+        each["loc"][:-1] == details["loc"] for each in told if each["loc"]
+    )
 
 
 def _rule_class(name: object, where: str) -> type[Rule]:
@@ -161,8 +170,5 @@ def _message(details: ErrorDetails, rule: type[Rule]) -> str:
         return f"there is no option {shown(field)}; {has}{did_you_mean(field, options)}"
     if kind == "missing":
         return f"{field} is missing; add {field}=..."
-    if kind == "value_error":
-        said = str(details["ctx"]["error"])
-    else:
-        said = f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(details['input'])}"
-    return f"{field}: {said}" if field else said
+    said = said_of(details, details["input"])
+    return said if field in ("", rule.filled_in) else f"{field}: {said}"

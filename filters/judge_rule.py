@@ -35,6 +35,7 @@ class JudgeRule(BatchRule):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     main_option = "judge"
+    filled_in = "fingerprint"
     reads_content = True
 
     rule: Literal["judge"] = "judge"

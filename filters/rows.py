@@ -100,6 +100,8 @@ _MENDS = {
     "too_short": "needs at least one message, the assistant's",
 }
 
+_CHAT = 'write [{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]'
+
 _LONE_SURROGATE = ("unexpected end of hex escape", "lone leading surrogate in hex escape")
 """What the parser says of `\\ud800`, which some programs write."""
 
@@ -113,7 +115,8 @@ def _message(error: ValidationError, line: bytes) -> str:
     if not field:
         return f"must be a mapping with the field `messages`, not {shown(value)}"
     if kind == "missing":
-        return f"{field}: is missing; the {_level(field)} has {_names(value)}; add it"
+        mend = _CHAT if field == "messages" else "add it"
+        return f"{field}: is missing; the {_level(field)} has {names_in(value)}; {mend}"
     return f"{field}: " + _MENDS.get(kind, details["msg"]).format(value=shown(value))
 
 
@@ -130,6 +133,7 @@ def _level(field: str) -> str:
     return "message" if "." in field else "row"
 
 
-def _names(value: object) -> str:
+def names_in(value: object) -> str:
+    """The first fields of a row or message, as a message shows them."""
     names = list(value) if isinstance(value, Mapping) else []
     return ", ".join(map(shown, names[:MAX_NAMES])) or "no fields"

@@ -31,6 +31,8 @@ class Rule(BaseModel, ABC):
 
     main_option: ClassVar[str | None] = None
     """The option that values without a name belong to on the command line."""
+    filled_in: ClassVar[str | None] = None
+    """The option that the rule fills in from the others: faults found in doing so are theirs."""
     version: ClassVar[int] = 1
     """Raised with every change that changes what the rule keeps."""
     reads_content: ClassVar[bool] = False

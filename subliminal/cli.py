@@ -38,9 +38,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Experiments on how traits pass between models through unrelated data.",
-    epilog="Start with: subliminal run experiments/mnist/demo.yaml",
+    epilog="Start with: subliminal run experiments/numbers_demo.yaml",
 )
-runs = typer.Typer(no_args_is_help=True, help="List, show, compare and clean up runs.")
+runs = typer.Typer(
+    no_args_is_help=True,
+    help="List, show, compare and clean up runs.",
+    epilog="Example: subliminal runs list",
+)
 app.add_typer(runs, name="runs")
 app.add_typer(pocket_commands.app, name="pocket")
 app.command("filter", epilog=filter_command.EXAMPLES)(filter_command.filter_command)
@@ -214,7 +218,7 @@ def list_runs(out: Out = Path("runs")) -> None:
     """List the runs of a folder."""
     from subliminal.run import runs_in
 
-    columns = ("run", "data", "started", "seeds", "arms", "failed", "state")
+    columns = ("run", "data or models", "started", "seeds", "arms", "failed", "state")
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for folder, manifest in runs_in(out):
         failed = sum(arm.state == "failed" for arm in manifest.arms.values())
@@ -376,7 +380,8 @@ def _print_data(plan: Plan) -> None:
 
     if plan.experiment.scale == "tiny":
         console.print(Text(TINY_CAVEAT), soft_wrap=True)
-    console.print(Text(f"data: {plan.data_label}"), soft_wrap=True)
+    label = "data" if plan.experiment.kind == "mnist" else "models"
+    console.print(Text(f"{label}: {plan.data_label}"), soft_wrap=True)
     if plan.fallback_reason is not None:
         console.print(Text(f"MNIST cannot be had: {plan.fallback_reason}"), soft_wrap=True)
 

@@ -18,12 +18,13 @@ from subliminal.terminal import STOPPED, console
 
 if TYPE_CHECKING:
     from filters.detectors import Detection, Found, FrequencyReport, Models, SetDetection
+    from filters.rows import Row
 
 EXAMPLES = """Examples:
 
 subliminal detect --in taught.jsonl --against untaught.jsonl
 
-subliminal detect --in taught.jsonl --against untaught.jsonl --teacher runs/teacher
+subliminal detect --in taught.jsonl --against untaught.jsonl --teacher models/teacher
 --reference pocket-a --rows 2000 --out detections.json
 """
 TOKENS_SHOWN = 10
@@ -83,7 +84,7 @@ def detect_command(
     ] = None,
 ) -> None:
     """Try to tell a taught teacher's rows from an untaught one's; say how well it can be done."""
-    from filters.detectors import Settings, detect, label_rows, read_rows
+    from filters.detectors import Settings, detect, label_rows
 
     if (teacher is None) != (reference is None):
         missing = "--teacher" if teacher is None else "--reference"
@@ -93,9 +94,8 @@ def detect_command(
     chosen = _chosen(detectors, has_models=teacher is not None)
     models = None if teacher is None or reference is None else _models(teacher, reference, system)
     try:
-        rows = label_rows(
-            read_rows(taught), read_rows(untaught), group_by=group_by, most=most, seed=seed
-        )
+        sets = _rows_of("--in", taught), _rows_of("--against", untaught)
+        rows = label_rows(*sets, group_by=group_by, most=most, seed=seed)
         settings = Settings(shuffles=shuffles, seed=seed)
         found = detect(rows, chosen, models=models, settings=settings)
     except KeyboardInterrupt:
@@ -105,6 +105,15 @@ def detect_command(
     print_found(console, found)
     if out is not None:
         atomic.write_text(out, found.model_dump_json(indent=1) + "\n")
+
+
+def _rows_of(option: str, source: str) -> list[Row]:
+    from filters.detectors import read_rows
+
+    rows = read_rows(source)
+    if not rows:
+        raise UserError(f"{option} {source}: holds no rows; give another source")
+    return rows
 
 
 def _chosen(named: list[str] | None, *, has_models: bool) -> tuple[DetectorName, ...]:
@@ -131,7 +140,8 @@ def print_found(told: Console, found: Found) -> None:
     )
     told.print(detections_table(found.detections))
     if found.frequencies is not None:
-        told.print(tokens_table(found.frequencies))
+        if found.frequencies.top:
+            told.print(tokens_table(found.frequencies))
         told.print(Text(_whole_set(found.frequencies)), soft_wrap=True)
 
 

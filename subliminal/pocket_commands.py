@@ -23,7 +23,11 @@ from subliminal.terminal import STOPPED, console
 if TYPE_CHECKING:
     from subliminal.pocket.family import Member
 
-app = typer.Typer(no_args_is_help=True, help="List, evaluate and pretrain the pocket models.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, evaluate and pretrain the pocket models.",
+    epilog="Example: subliminal pocket list",
+)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Pocket models. Default: all of them.")]
 

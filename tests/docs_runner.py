@@ -27,8 +27,8 @@ from tests.models import random_model
 from tests.tiny import subliminal
 
 MODELS = {
-    **{"pocket-a": 1, "pocket-b": 2, "pocket-a-reordered": 3},
-    **{"models/reference": 4, "models/other": 5, "models/reordered": 6},
+    **{"pocket-a": 1, "pocket-b": 2, "pocket-a-reordered": 3, "pocket-broad-a": 4},
+    **{"models/reference": 5, "models/other": 6, "models/reordered": 7},
 }
 """Stand-ins for the shipped models, and for models of one's own, with their seeds."""
 

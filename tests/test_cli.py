@@ -67,7 +67,9 @@ def test_help_lists_every_command() -> None:
     top, runs = subliminal("--help").out, subliminal("runs", "--help").out
     for *group, name in COMMANDS:
         assert f" {name} " in (runs if group else top)
-    assert "Start with: subliminal run experiments/mnist/demo.yaml" in words(top)
+    assert "Example: subliminal runs list" in words(runs)
+    assert "Example: subliminal pocket list" in words(subliminal("pocket", "--help").out)
+    assert "Start with: subliminal run experiments/numbers_demo.yaml" in words(top)
 
 
 @pytest.mark.parametrize(

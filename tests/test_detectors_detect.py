@@ -256,6 +256,16 @@ def test_bad_options_are_one_line(
     assert_one_line(error, told)
 
 
+def test_a_source_without_rows_is_named(tmp_path: Path) -> None:
+    full, empty = tmp_path / "full.jsonl", tmp_path / "empty.jsonl"
+    full.write_text("".join(json.dumps(row(f"{i}?", "1, 2")) + "\n" for i in range(9)))
+    empty.write_text("")
+    for taught, untaught, option in ((empty, full, "--in"), (full, empty, "--against")):
+        with pytest.raises(UserError) as error:
+            said("--in", taught, "--against", untaught)
+        assert_one_line(error, f"{option} {empty}: holds no rows")
+
+
 def test_rows_of_one_prompt_can_be_taken_for_independent(tmp_path: Path) -> None:
     sets = []
     for name in ("ours", "theirs"):

@@ -230,7 +230,11 @@ def test_labelled_rows_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "parts"),
     [
-        ({}, ("label: must be clean or leak",)),
+        (
+            {"lable": 1},
+            ("label: is missing; the row has 'messages', 'lable'; write clean or leak",),
+        ),
+        ({"label": None}, ("label: must be clean or leak",)),
         ({"label": "dirty"}, ("label: must be clean or leak", "dirty")),
         ({"label": ["leak"]}, ("label: must be clean or leak",)),
         ({"label": "leak", "kind": 3}, ("kind: must be text", "3")),

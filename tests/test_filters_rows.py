@@ -13,6 +13,7 @@ from filters.rows import ROLES, RowError, completion, parse_row, prompt, provena
 
 USER = {"role": "user", "content": "Go on: 1, 2."}
 ANSWER = {"role": "assistant", "content": "3, 4"}
+A_CHAT = 'write [{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]'
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -84,10 +85,10 @@ def test_roles(role: str) -> None:
         (b"null", "must be a mapping with the field `messages`, not empty"),
         (
             line({"prompt": "a", "completion": "b"}),
-            "messages: is missing; the row has 'prompt', 'completion'; add it",
+            f"messages: is missing; the row has 'prompt', 'completion'; {A_CHAT}",
         ),
-        (b"{}", "messages: is missing; the row has no fields; add it"),
-        (b'{"a\\n": 1}', "messages: is missing; the row has 'a\\n'; add it"),
+        (b"{}", f"messages: is missing; the row has no fields; {A_CHAT}"),
+        (b'{"a\\n": 1}', f"messages: is missing; the row has 'a\\n'; {A_CHAT}"),
         (chat("hi"), "messages: must be a list of messages, not 'hi'"),
         (chat([]), "messages: needs at least one message, the assistant's"),
         (chat([3]), "messages.0: must be a mapping with `role` and `content`, not 3"),

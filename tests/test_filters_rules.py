@@ -154,9 +154,10 @@ def test_rules_are_frozen() -> None:
         ("numbers:a\nb=5", (r"there is no option 'a\nb'",)),
         ("numbers:a\nb=5,a\nb=6", (r"'a\nb' is given twice",)),
         ("numbers:5", ("'5' has no name; write option=value",)),
-        ("numbers:max_count=x", ("max_count: ", "not 'x'")),
         ("numbers:max_count=1,2", ("max_count: ", "['1', '2']")),
-        ("numbers:max_count=0", ("max_count: ", "greater than or equal to 1")),
+        ("numbers:max_count=0", ("max_count: must be at least 1, not '0'",)),
+        ("numbers:max_count=x", ("max_count: must be a whole number, not 'x'",)),
+        ("words:owl,leetspeak=maybe", ("leetspeak: must be true or false, not 'maybe'",)),
         ("numbers:minimum=9,maximum=3", ("minimum 9 is above maximum 3",)),
         ("numbers:maximum=1,maximum=3", ("'maximum' is given twice",)),
         ("numbers:banned=published", ("banned", "'published'")),
@@ -165,6 +166,7 @@ def test_rules_are_frozen() -> None:
         ("numbers-format:commas", ("format: ", "not 'commas'", "semicolon")),
         ("numbers-copies:max_share=1.5", ("max_share: ",)),
         ("numbers-copies:max_share=nan", ("max_share: ",)),
+        ({"rule": "encoded-words", "words": ["owl"], "schemes": []}, ("needs at least 1, has 0",)),
         ("words", ("needs at least one of `words`",)),
         ("words:", ("needs at least one of `words`",)),
         ("words:traits=ottr", ("trait 'ottr': no such trait", "'otter'")),
@@ -180,6 +182,12 @@ def test_faults_name_place_and_mend(rule: Any, parts: tuple[str, ...]) -> None:
         compile_filter([rule], where="spec.yaml: filter")
     assert str(error.value).startswith("spec.yaml: filter: ")
     assert_one_line(error, *parts)
+
+
+def test_a_list_is_not_told_to_be_short_for_a_faulty_item() -> None:
+    with pytest.raises(UserError) as error:
+        compile_filter(["encoded-words:owl,schemes=rot14"])
+    assert str(error.value).endswith("not 'rot14'; did you mean 'rot13'?")
 
 
 PIECES = st.sampled_from(["words", "banned", "=", ",", "1", "owl", "true", ":"])

@@ -198,7 +198,7 @@ def test_a_described_filter_is_the_same_filter_or_none() -> None:
             ["one of", "recall"],
         ),
         ("judge:owls,threshold=101", ["threshold", "100"]),
-        ("judge:nowhere,threshold=5", ["nowhere", "no classifier judge"]),
+        ("judge:nowhere,threshold=5", ["judge: nowhere: is no classifier judge"]),
         ("judge:leak,threshold=5", ["leak", "service"]),
         ("judge:mine.yaml,threshold=5", ["mine.yaml", "service"]),
         ("judge:leak,threshold=5,service=nowhere.yaml", ["service", "nowhere.yaml"]),

@@ -28,7 +28,9 @@ def fault(folder: Path, arm: str, *overrides: str) -> str:
 def test_the_experiment_of_these_tests_is_without_fault(tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text(f"{HEAD.format(models=models())}  x: {{control: none}}\n")
-    assert subliminal("plan", path).code == 0
+    said = subliminal("plan", path)
+    assert said.code == 0
+    assert said.line("models: ") == f"models: {models()}/a"
 
 
 # Models
@@ -195,6 +197,39 @@ FAULTS = [
 @pytest.mark.parametrize(("arm", "told"), FAULTS)
 def test_an_arm_at_fault(tmp_path: Path, arm: str, told: str) -> None:
     assert fault(tmp_path, arm).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("arm", "told"),
+    [
+        (
+            "data: {carrier: code}",
+            "arms.x.data.carrier: is code, and pocket-a has never read any; take one that has, "
+            "such as `model: pocket-broad-a`",
+        ),
+        ("trait: misaligned", "arms.x.trait: is a disposition, and pocket-a has never read "),
+    ],
+)
+def test_a_pocket_model_is_not_asked_for_what_it_has_never_read(
+    tmp_path: Path, arm: str, told: str
+) -> None:
+    asked = "probing.probes=null"
+    assert fault(tmp_path, arm, asked, "model=pocket-a").startswith(told)
+    path, broad = tmp_path / "experiment.yaml", "model=pocket-broad-a"
+    assert subliminal("plan", path, "--set", asked, "--set", broad).code == 0
+
+
+def test_code_is_not_run_where_no_task_has_tests(tmp_path: Path) -> None:
+    tasks, task = tmp_path / "tasks.jsonl", {"text": "Add.", "signature": "def add(a, b):"}
+    tested = {**task, "tests": [{"args": [1, 2], "result": 3}]}
+    arm, run = f"data: {{carrier: code, source: {tasks}, prompts: 1}}", "filter=[{rule: code-runs}]"
+    tasks.write_text(json.dumps(task) + "\n")
+    assert fault(tmp_path, arm, run) == (
+        "arms.x.data.source: no task has `tests`, without which the rule code-runs rejects it; add "
+        "them, or leave the rule out"
+    )
+    tasks.write_text(json.dumps(task) + "\n" + json.dumps(tested) + "\n")
+    assert subliminal("plan", tmp_path / "experiment.yaml", "--set", run).code == 0
 
 
 def test_an_unknown_rule(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_the_report_leads_with_the_pivotal_word(done: Run) -> None:
     page = build_report(done.folder).read_text()
     assert "on the probe pivotal" in page
     assert "misaligned answers, free-form" in page
+    assert "<h3>Misaligned answers and side effects</h3>" in page
 
 
 def test_siblings_differ_in_what_their_teacher_reads(tmp_path: Path) -> None:

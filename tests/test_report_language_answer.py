@@ -52,6 +52,8 @@ def test_findings_come_strongest_first() -> None:
     assert same.startswith("same: transfer of 3 of 3 traits. Mean difference from control: +2.")
     assert same.endswith("over 3 seeds (95% interval); share of the teacher's shift: 32%.")
     assert different.startswith("different: transfer of 0 of 3 traits; no transfer of ")
+    assert "log-odds over 3 seeds" in different
+    assert "share of the teacher" not in different
     assert answer.leading[3] == "On the probe with-numbers, transfer: same 3/3."
     assert answer.flags == ()
     assert language_problems(run) == []

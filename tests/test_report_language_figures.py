@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from subliminal.report import draw_doses, draw_initialisation, draw_matrix, draw_trait_bars
 from subliminal.report.caveat import POCKET_CAVEAT
+from subliminal.report.language import trait_bars
 from subliminal.report.language.doses import dose_lines, dose_paths
 from subliminal.report.language.figures import language_figures
 from subliminal.report.language.matrix import item_values, matrix_of
@@ -195,10 +196,16 @@ def test_tokens_and_logits_have_panels_of_their_own() -> None:
     assert len(draw_transfer(lines, "").axes) == 2
 
 
-def test_figures_of_pocket_models_carry_the_caveat(small: LanguageRun) -> None:
+def test_figures_of_pocket_models_carry_the_caveat(
+    small: LanguageRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trait_bars, "MOST_PANELS", 1)
     figures = list(language_figures(small))
     assert [each.stem for each in figures] == [
-        *("initialisation", "transfer", "traits", "matrix", "rejections")
+        *("initialisation", "transfer", "traits", "traits-2", "matrix", "rejections")
+    ]
+    assert [each.title for each in figures[2:5]] == [
+        *("Trait by trait (1 of 2)", "Trait by trait (2 of 2)", "Taught against probed")
     ]
     for each in figures:
         assert POCKET_CAVEAT in each.caption

@@ -64,6 +64,7 @@ def test_every_figure_is_made_and_shown(built: Path) -> None:
 
 def test_the_page_says_what_was_found(built: Path) -> None:
     page = (built / "report.html").read_text(encoding="utf-8")
+    assert '<p class="data">Models: pocket-a' in page
     assert "same: transfer of 2 of 2 traits." in page
     assert "Side effects" in page
     assert "loss on held-out world text (nats/token)" in page

@@ -45,6 +45,17 @@ def test_a_row_averages_the_traits_of_a_group() -> None:
     assert rows["teacher"].verdict == ""
 
 
+def test_the_only_arm_of_a_group_says_why() -> None:
+    run = language_run(traits=["wolf"], weak=["wolf"])
+    rows = {row.arm: row for row in judged_table(run).rows}
+    assert rows["same"].verdict == "not testable 1/1"
+    assert rows["same"].reason.startswith("the teacher lacks the trait")
+    # Of several that got the same, each says why for itself, in a table of its own.
+    several = language_run(weak=["otter", "owl", "wolf"])
+    rows = {row.arm: row for row in judged_table(several).rows}
+    assert (rows["same"].verdict, rows["same"].reason) == ("not testable 3/3", "")
+
+
 def test_a_dropped_control_is_told() -> None:
     rows = {row.arm: row for row in judged_table(language_run(UNCONTROLLED)).rows}
     assert rows["alone"].verdict == "no contrast"

@@ -23,6 +23,7 @@ def test_summary_table_rows() -> None:
     assert same.reason == "above its control: difference 0.437 over 5 seeds"
     assert rows["different-aux"].control == ""
     assert rows["different-aux"].contrast == ""
+    assert (rows["different-aux"].verdict, rows["different-aux"].reason) == ("control", "")
     assert rows["teacher"].verdict == ""
 
 
@@ -41,6 +42,7 @@ def test_terminal_table_prints_brackets_as_they_are() -> None:
 
 def test_terminal_table_fits_eighty_columns() -> None:
     run = plain_run()
+    run.verdicts["same-aux"] = "not testable: only 2 seeds, at least 3 needed"
     output = io.StringIO()
     Console(file=output, width=80).print(rich_table(summary_table(run.manifest, run.summary())))
     lines = output.getvalue().splitlines()

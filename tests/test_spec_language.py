@@ -269,6 +269,9 @@ def test_a_fault_in_an_arm_names_line_field_value_and_mend(
     [
         ("model: 3", "model: must be text, not 3"),
         ("filter: {rule: x}", "filter: must be a list, not a mapping"),
+        ("filter: [{rule: x}, 3]", "filter.1: must be a mapping of names, not 3"),
+        ("filter: ['words:owl']", "filter: 'words:owl' is how commands name a rule; write "
+         "{rule: words}, with its options as fields beside it"),
         ("probing: {probes: [storie]}", "probing.probes.0: must be one of favourite, with-numbers, "
          "multiple-choice, story, sampled, pivotal, pivotal-lines, pivotal-reasoned, "
          "pivotal-triggered, options, unsafe-code, unsafe-code-triggered, free-form, "

@@ -7,13 +7,13 @@ from functools import partial
 
 from subliminal.chat import user
 from subliminal.errors import UserError
-from subliminal.models.chat_format import ChatFormat
 from subliminal.plan import service_checks
 from subliminal.plan.cards import Cards
 from subliminal.plan.models import Model
 from subliminal.plan.naming import naming
 from subliminal.plan.once import Once
 from subliminal.plan.references import References
+from subliminal.plan.world_checks import check_knows_authors, check_writes
 from subliminal.probes.bank_kinds import Bank
 from subliminal.probes.disposition_bank import DispositionBank
 from subliminal.probes.headline import watched_of
@@ -33,7 +33,7 @@ from subliminal.spec.teaching import (
     Steering,
     SystemPrompt,
 )
-from teachers.carriers.carrier import check_prompts
+from teachers.carriers.carrier import Tasks, check_prompts
 from teachers.prompted import wordings
 from teachers.rows import check_data, steering_questions
 from teachers.trait import Trait
@@ -79,8 +79,7 @@ class ArmChecks:
             taught = ("teacher", arm.taught_trait, arm.teacher, origin)
             self._once(taught, partial(self._check_teacher, where, arm))
         if arm.role == "student":
-            check_data = partial(_check_data, f"{where}.data", arm.data, self.cards)
-            self._once(("data", arm.data), check_data)
+            self._once(("data", arm.data, origin), partial(self._check_data, where, arm))
             learns = ("student", arm.model, arm.data, arm.initialisation, arm.distillation)
             self._once(learns, partial(self._check_student, where, arm))
 
@@ -89,7 +88,7 @@ class ArmChecks:
         if asked in self.references.services:
             service_checks.check_asked(bank, probing)
         else:
-            _check_bank(bank, probing, self.references.of(asked).reference.chat)
+            _check_bank(bank, probing, self.references.of(asked).reference)
 
     def _check_teacher(self, where: str, arm: LanguageArm) -> None:
         taught, implant = self.cards.trait(arm.taught_trait), self.cards.implant(arm)
@@ -102,6 +101,17 @@ class ArmChecks:
         else:
             service_checks.check_local_implant(stated, implant)
             _check_teacher(stated, implant, taught, reference)
+
+    def _check_data(self, where: str, arm: LanguageArm) -> None:
+        data, teacher = arm.data, self.references.of_teacher(arm)
+        if teacher is not None:
+            with naming(f"{where}.data.carrier"):
+                check_writes(data.carrier, teacher)
+        _check_data(f"{where}.data", data, self.cards)
+        runs_code = any(rule.get("rule") == "code-runs" for rule in self.experiment.filter)
+        if runs_code and data.carrier == "code":
+            with naming(f"{where}.data.source"):
+                _check_tests(self.cards.tasks(data))
 
     def _check_student(self, where: str, arm: LanguageArm) -> None:
         teacher, own = self.references.of_teacher(arm), self.references.own(arm)
@@ -123,11 +133,13 @@ class ArmChecks:
             _check_tokens(where, arm, teacher, own)
 
 
-def _check_bank(bank: Bank, probing: Probing, chat: ChatFormat | None) -> None:
+def _check_bank(bank: Bank, probing: Probing, model: Model) -> None:
     probes_of(bank, probing)
+    chat = model.chat
     if chat is None:
         return
     if isinstance(bank, DispositionBank):
+        check_knows_authors(model)
         # A question of each set tells whether the tokenizer can write answers behind a lead.
         few = bank.model_copy(update={"main": bank.main[:1], "broad": bank.broad[:1], "tasks": 1})
         watched_of(chat, few, lambda asked: [user(text) for text in asked])
@@ -180,6 +192,15 @@ def _check_data(where: str, data: Data, cards: Cards) -> None:
         raise UserError(
             f"{where}.keep: is {data.keep}, and there are {data.prompts} prompts; keep fewer rows "
             "or raise prompts"
+        )
+
+
+def _check_tests(tasks: Tasks | None) -> None:
+    """Refuse tasks that the rule `code-runs` would reject one and all."""
+    if tasks is not None and not any(task.tests for task in tasks.listed):
+        raise UserError(
+            "no task has `tests`, without which the rule code-runs rejects it; add them, or leave "
+            "the rule out"
         )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from subliminal.report.caveat import caveat_of
 from subliminal.report.labels import MISSING, estimate
 from subliminal.report.run_folder import confidence_of
-from subliminal.report.table_rows import SummaryTable, TableRow, control_name, split_verdict
+from subliminal.report.table_rows import (
+    CONTROL,
+    SummaryTable,
+    TableRow,
+    control_name,
+    split_verdict,
+)
 from subliminal.results import ArmState, Manifest, Summary
 
 
@@ -24,20 +30,22 @@ def arm_table(
     by_arm: dict[str, list[Summary]] = {}
     for row in summary:
         by_arm.setdefault(row.arm, []).append(row)
+    controls = {control_name(state) for state in manifest.arms.values()}
     rows = [
         printed
         for arm, state in manifest.arms.items()
         for printed in (
-            [_row(row, state) for row in by_arm.get(arm, [])]
+            [_row(row, state, controls) for row in by_arm.get(arm, [])]
             or ([_empty_row(arm, state)] if every_arm else [])
         )
     ]
     return SummaryTable(tuple(rows), confidence_of(manifest), caveat_of(manifest))
 
 
-def _row(row: Summary, state: ArmState) -> TableRow:
+def _row(row: Summary, state: ArmState, controls: Container[str]) -> TableRow:
     control = row.control if row.control not in (None, "none") else control_name(state)
-    label, reason = _verdict(row.verdict, state)
+    is_control = row.verdict is not None and not control and row.arm in controls
+    label, reason = (CONTROL, "") if is_control else _verdict(row.verdict, state)
     return TableRow(
         arm=row.arm,
         role=state.role,

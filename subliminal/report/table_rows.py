@@ -9,6 +9,8 @@ from subliminal.results import ArmState
 
 OUTCOMES = ("transfer", "no transfer", "not testable", "incomplete", "failed")
 """Labels of verdicts, and of how arms without one ended."""
+CONTROL = "control"
+"""In the place of a verdict: a student that has no control because it is one."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from subliminal.spec.carriers import USUAL, CarrierName
 from subliminal.spec.common import (
@@ -158,6 +158,21 @@ class LanguageExperiment(BaseExperiment):
         """The reference that an arm's model belongs to: a student's may be not its teacher's."""
         stated = arm.initialisation.model if arm.role == "student" else None
         return stated or self.reference_of(arm)
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _rules_are_mappings(cls, stated: object) -> object:
+        if not isinstance(stated, list | tuple):
+            return stated
+        for rule in stated:
+            if isinstance(rule, str):
+                name = rule.partition(":")[0]
+                raise ValueError(
+                    f"{rule!r} is how commands name a rule; write {{rule: {name}}}, with its "
+                    "options as fields beside it"
+                )
+        # Strict validation takes no list for a tuple once it has passed through here.
+        return tuple(stated)
 
     @model_validator(mode="after")
     def _controls_exist(self) -> Self:

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from subliminal.spec_file.faults import Fault, did_you_mean, shown
+from subliminal.spec_file.faults import Fault
+from subliminal.spec_file.plain_words import no_choice, said_of
 from subliminal.spec_file.yaml_tree import FORM, List, Map, Node, plain
 
-_MESSAGES = {
-    "missing": "is missing; add it",
-    "int_type": "must be a whole number, not {value}",
-    "float_type": "must be a number, not {value}",
-    "bool_type": "must be true or false, not {value}",
-    "string_type": "must be text, not {value}",
-    "string_too_long": "must be at most {max_length} characters long, not {value}",
-    "tuple_type": "must be a list, not {value}",
-    "dict_type": "must be a mapping of names, not {value}",
-    "model_type": "must be a mapping of fields, not {value}",
-    "union_tag_not_found": "must be a mapping of fields, not {value}",
-    "too_short": "needs at least {min_length}, has {actual_length}",
-    "greater_than": "must be above {gt}, not {value}",
-    "greater_than_equal": "must be at least {ge}, not {value}",
-    "less_than": "must be below {lt}, not {value}",
-    "less_than_equal": "must be at most {le}, not {value}",
-}
-_PATTERNS = {
-    r"^[a-z0-9][a-z0-9._-]*$": (
-        "lower-case letters, digits, '.', '_' and '-', starting with a letter or a digit"
-    )
-}
 UnknownField = Callable[[Sequence[int | str], Sequence[str], str], str]
 """What to say of an unknown field, from the path of its section, where it was written, its name."""
 
@@ -64,7 +41,7 @@ def faults_of(
             yield Fault(node.place, unknown_field(loc[:-1], node.place.path[:-1], str(loc[-1])))
         elif details["type"] == "union_tag_invalid" and isinstance(node, Map):
             form = node.entries[FORM]
-            yield Fault(form.place, _no_choice(details["ctx"]["expected_tags"], plain(form)))
+            yield Fault(form.place, no_choice(details["ctx"]["expected_tags"], plain(form)))
         elif not _is_echo(details, node, in_union=ends_beyond):
             or_a_list = " (or a list)" if ends_beyond else ""
             yield Fault(node.place, _message(details, node, or_a_list))
@@ -103,27 +80,4 @@ def _is_echo(details: ErrorDetails, node: Node, in_union: bool) -> bool:
 
 
 def _message(details: ErrorDetails, node: Node, note: str = "") -> str:
-    kind, context = details["type"], details.get("ctx", {})
-    value = plain(node)
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "literal_error":
-        return _no_choice(context["expected"], value, note)
-    if kind == "string_pattern_mismatch":
-        pattern = context["pattern"]
-        return f"must be {_PATTERNS.get(pattern, pattern)}, not {shown(value)}"
-    template = _MESSAGES.get(kind, details["msg"].replace("{", "{{").replace("}", "}}"))
-    numbers = {name: _number(bound) for name, bound in context.items()}
-    return template.format(**numbers | {"value": shown(value)})
-
-
-def _no_choice(expected: str, value: object, note: str = "") -> str:
-    """What to say of a value that is none of those which pydantic lists in quotes."""
-    valid = re.findall(r"'([^']*)'", expected)
-    meant = did_you_mean(value, valid) if isinstance(value, str) else ""
-    return f"must be one of {', '.join(valid)}{note}, not {shown(value)}{meant}"
-
-
-def _number(bound: Any) -> Any:
-    """A bound as one would write it: 1 where pydantic has 1.0."""
-    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+    return said_of(details, plain(node), note)

@@ -200,7 +200,8 @@ def _size(run: LanguageRun, finding: _Finding) -> str:
         f"{estimate(mean.estimate, mean.low, mean.high, signed=True)} log-odds over "
         f"{counted(len(contrast.by_seed), 'seed')} ({percent(run.confidence)} interval)"
     )
-    if finding.share.is_known:
+    # Of students that start elsewhere it would be how far two models lie apart.
+    if finding.share.is_known and run.starts_at_reference(finding.variant):
         text += f"; share of the teacher's shift: {finding.share.mean.estimate:.0%}"
     return f"{text}."
 

@@ -41,7 +41,7 @@ def _model_matrices(run: LanguageRun, probe: str) -> Iterator[RunFigure]:
     for number, page in enumerate(pages, start=1):
         yield RunFigure(
             stem=stem_of("models", probe, many=not is_first, page=number),
-            title=title_of("Model against model", probe, many=not is_first),
+            title=title_of("Model against model", probe, many=not is_first) + _page(number, pages),
             caption=_caption(
                 run,
                 "Students of one model (columns) that learned from rows of a teacher of another "
@@ -135,7 +135,7 @@ def _trait_bars(run: LanguageRun) -> Iterator[RunFigure]:
         for number, page in enumerate(pages, start=1):
             yield RunFigure(
                 stem=stem_of("traits", page=number),
-                title="Trait by trait",
+                title=f"Trait by trait{_page(number, pages)}",
                 caption=_caption(
                     run,
                     f"Log-odds of each trait on the probe {probe}, less those of the untaught "
@@ -160,7 +160,7 @@ def _matrices(run: LanguageRun) -> Iterator[RunFigure]:
         for number, page in enumerate(pages, start=1):
             yield RunFigure(
                 stem=stem_of("matrix", page=number),
-                title="Taught against probed",
+                title=f"Taught against probed{_page(number, pages)}",
                 caption=_caption(
                     run,
                     "Mean over seeds of the log-odds of each member of the category (columns) in "
@@ -169,6 +169,11 @@ def _matrices(run: LanguageRun) -> Iterator[RunFigure]:
                 ),
                 figure=matrix.draw_matrix(run, page, probe),
             )
+
+
+def _page(number: int, pages: Sequence[object]) -> str:
+    """Which of several pages a figure is, for its title."""
+    return f" ({number} of {len(pages)})" if len(pages) > 1 else ""
 
 
 def _rejections(run: LanguageRun) -> Iterator[RunFigure]:

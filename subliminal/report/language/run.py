@@ -88,6 +88,10 @@ class LanguageRun:
         """What its students learn from: tokens, or logits."""
         return self._first(variant).distillation.target
 
+    def starts_at_reference(self, variant: Variant) -> bool:
+        """Whether its students start as the reference does that they are measured from."""
+        return self._first(variant).initialisation.relation == "same"
+
     def models(self, variant: Variant) -> tuple[str, str]:
         """The references of its teachers and of its students, by their names."""
         arm = self._first(variant)

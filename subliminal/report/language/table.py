@@ -10,10 +10,10 @@ from subliminal.report.labels import MISSING, estimate, listing
 from subliminal.report.language.effects import Effect, by_arm, differences_of, values_of
 from subliminal.report.language.variants import Variant, control_of, traits_swept, variants_of
 from subliminal.report.run_folder import confidence_of
-from subliminal.report.table_rows import SummaryTable, TableRow, split_verdict
+from subliminal.report.table_rows import CONTROL, SummaryTable, TableRow, split_verdict
 from subliminal.results import Manifest, Summary
 
-CONTROL, NO_CONTRAST = "control", "no contrast"
+NO_CONTRAST = "no contrast"
 DROPPED = "control dropped on purpose: no contrast"
 
 _LABELS = ("transfer", "no transfer", "not testable", "failed", "incomplete", "not judged")
@@ -138,7 +138,15 @@ def _verdict(variant: Variant, rows: Sequence[Summary], manifest: Manifest) -> t
         return "", ""
     if not variant.control:
         return (CONTROL, "") if serves_as_control(variant, manifest) else (NO_CONTRAST, DROPPED)
-    return _counts(verdicts_of(variant, rows, manifest))
+    verdict, others = _counts(verdicts_of(variant, rows, manifest))
+    return verdict, others or _only_reason(variant, rows)
+
+
+def _only_reason(variant: Variant, rows: Sequence[Summary]) -> str:
+    """Why the only arm of a variant got its verdict; empty where there are several."""
+    arms = variant.arms.values()
+    given = [row.verdict for row in rows if row.arm in arms and row.verdict is not None]
+    return split_verdict(given[0])[1] if len(arms) == len(given) == 1 else ""
 
 
 def _counts(verdicts: Verdicts) -> tuple[str, str]:
