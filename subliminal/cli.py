@@ -238,15 +238,16 @@ def show_run(
     metric: Annotated[
         str | None, typer.Option(help="Which metric; `all` for every one. Default: the judged one.")
     ] = None,
+    probe: Annotated[str | None, typer.Option(help="Which probe alone.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
 ) -> None:
     """Print a run's summary table."""
     from subliminal.report import markdown_table
 
     if markdown:
-        typer.echo(markdown_table(_summary_table(run_folder, metric)))
+        typer.echo(markdown_table(_summary_table(run_folder, metric, probe)))
     else:
-        _print_results(run_folder, metric)
+        _print_results(run_folder, metric, probe)
 
 
 @runs.command("compare", epilog="Example: subliminal runs compare runs/a-1a2b3c4d runs/b-5e6f7a8b")
@@ -386,23 +387,29 @@ def _print_data(plan: Plan) -> None:
         console.print(Text(f"MNIST cannot be had: {plan.fallback_reason}"), soft_wrap=True)
 
 
-def _summary_table(folder: Path, metric: str | None) -> SummaryTable:
+def _summary_table(folder: Path, metric: str | None, probe: str | None) -> SummaryTable:
     from subliminal.report import summary_table
 
     rows = read_summary(folder / SUMMARY)
+    if probe is not None:
+        asked = dict.fromkeys(row.probe for row in rows)
+        rows = [row for row in rows if row.probe == probe]
+        if asked and not rows:
+            raise UserError(f"--probe {probe}: this run has {', '.join(asked)}")
     known = dict.fromkeys(row.metric for row in rows)
     if rows and metric not in (None, ALL_METRICS, *known):
-        raise UserError(f"--metric {metric}: this run has {', '.join(known)}; or give `all`")
+        whose = "this run" if probe is None else f"the probe {probe}"
+        raise UserError(f"--metric {metric}: {whose} has {', '.join(known)}; or give `all`")
     wanted = {None: JUDGED, ALL_METRICS: tuple(known)}.get(metric, (metric,))
     chosen = [row for row in rows if row.metric in wanted]
     return summary_table(read_manifest(folder / MANIFEST), chosen)
 
 
-def _print_results(folder: Path, metric: str | None = None) -> None:
+def _print_results(folder: Path, metric: str | None = None, probe: str | None = None) -> None:
     from subliminal.report import rich_table
 
     manifest = read_manifest(folder / MANIFEST)
-    console.print(rich_table(_summary_table(folder, metric), title=manifest.data))
+    console.print(rich_table(_summary_table(folder, metric, probe), title=manifest.data))
     for name, arm in manifest.arms.items():
         if arm.state != "done":
             console.print(Text(f"{name}: {arm.state}: {arm.reason or 'not run to its end'}"))

@@ -19,7 +19,15 @@ from ruamel.yaml import YAML
 
 from mnist_toy.stages import TEACH
 from subliminal.plan import make_plan
-from subliminal.results import CURVES, MANIFEST, REPORT, RESULTS, SUMMARY, read_manifest
+from subliminal.results import (
+    CURVES,
+    MANIFEST,
+    REPORT,
+    RESULTS,
+    SUMMARY,
+    read_manifest,
+    read_summary,
+)
 from subliminal.spec_file import load_experiment
 from subliminal.store import Store, store_at
 from tests.conftest import Finished
@@ -224,6 +232,24 @@ def test_a_run_is_shown_as_when_it_ended(finished: Finished) -> None:
     assert shown.code == 0
     assert shown.out.strip()
     assert shown.out.strip("\n") in finished.said.out
+
+
+def test_a_run_is_shown_by_probe_and_metric(finished: Finished) -> None:
+    rows = read_summary(finished.folder / SUMMARY)
+    probes = list(dict.fromkeys(row.probe for row in rows))
+    of_first = [row for row in rows if row.probe == probes[0]]
+    metrics = dict.fromkeys(row.metric for row in of_first)
+    table = subliminal(
+        *("runs", "show", finished.folder, "--probe", probes[0], "--metric", "all", "--markdown")
+    ).out.strip().splitlines()
+    assert len(table) == 2 + len(of_first)
+    assert subliminal("runs", "show", finished.folder, "--probe", "owls").error == (
+        f"--probe owls: this run has {', '.join(probes)}"
+    )
+    asked = ("--probe", probes[0], "--metric", "owls")
+    assert subliminal("runs", "show", finished.folder, *asked).error == (
+        f"--metric owls: the probe {probes[0]} has {', '.join(metrics)}; or give `all`"
+    )
 
 
 def test_a_report_is_made_anew(finished: Finished, copied: Path) -> None:
