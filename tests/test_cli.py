@@ -239,9 +239,22 @@ def test_a_run_is_shown_by_probe_and_metric(finished: Finished) -> None:
     probes = list(dict.fromkeys(row.probe for row in rows))
     of_first = [row for row in rows if row.probe == probes[0]]
     metrics = dict.fromkeys(row.metric for row in of_first)
-    table = subliminal(
-        *("runs", "show", finished.folder, "--probe", probes[0], "--metric", "all", "--markdown")
-    ).out.strip().splitlines()
+    table = (
+        subliminal(
+            *(
+                "runs",
+                "show",
+                finished.folder,
+                "--probe",
+                probes[0],
+                "--metric",
+                "all",
+                "--markdown",
+            )
+        )
+        .out.strip()
+        .splitlines()
+    )
     assert len(table) == 2 + len(of_first)
     assert subliminal("runs", "show", finished.folder, "--probe", "owls").error == (
         f"--probe owls: this run has {', '.join(probes)}"
