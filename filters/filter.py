@@ -26,7 +26,7 @@ from filters.rule import Check, Rule
 from filters.rules import known_rules
 from subliminal.errors import UserError
 from subliminal.spec_file.faults import did_you_mean, shown
-from subliminal.spec_file.plain_words import said_of
+from subliminal.spec_file.plain_words import follows_from_items, said_of
 from subliminal.stage import digest
 
 RuleSource = Rule | str | Mapping[str, Any]
@@ -122,16 +122,12 @@ def _rule(source: RuleSource, where: str) -> Rule:
     try:
         return found.model_validate(fields)
     except ValidationError as error:
-        told = error.errors(include_url=False)
-        faults = (_message(each, found) for each in told if not _is_echo(each, told))
+        faults = (
+            _message(details, found)
+            for details in error.errors(include_url=False)
+            if not follows_from_items(details, details["input"])
+        )
         raise UserError(f"{where}: {name}: {'; '.join(faults)}") from error
-
-
-def _is_echo(details: ErrorDetails, told: Sequence[ErrorDetails]) -> bool:
-    """Whether a list is found too short only because its items are at fault."""
-    return details["type"] == "too_short" and any(
-        each["loc"][:-1] == details["loc"] for each in told if each["loc"]
-    )
 
 
 def _rule_class(name: object, where: str) -> type[Rule]:

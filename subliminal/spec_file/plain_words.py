@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -56,6 +57,18 @@ def said_of(details: ErrorDetails, value: object, note: str = "") -> str:
     template = _MESSAGES.get(kind, details["msg"].replace("{", "{{").replace("}", "}}"))
     numbers = {name: _number(bound) for name, bound in context.items()}
     return template.format(**numbers | {"value": shown(value)})
+
+
+def follows_from_items(details: ErrorDetails, value: object) -> bool:
+    """Whether a list is found too short only because its items are at fault.
+
+    Args:
+        details: What validation found.
+        value: As the user wrote it.
+    """
+    if details["type"] != "too_short" or not isinstance(value, Sized):
+        return False
+    return len(value) >= int(details["ctx"]["min_length"])
 
 
 def no_choice(expected: str, value: object, note: str = "") -> str:

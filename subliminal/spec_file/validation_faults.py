@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from subliminal.spec_file.faults import Fault
-from subliminal.spec_file.plain_words import no_choice, said_of
+from subliminal.spec_file.plain_words import follows_from_items, no_choice, said_of
 from subliminal.spec_file.yaml_tree import FORM, List, Map, Node, plain
 
 UnknownField = Callable[[Sequence[int | str], Sequence[str], str], str]
@@ -74,7 +74,7 @@ def _is_echo(details: ErrorDetails, node: Node, in_union: bool) -> bool:
     if details["type"] == "default_factory_not_called":
         return True
     if details["type"] == "too_short":
-        return len(plain(node)) >= int(details["ctx"]["min_length"])
+        return follows_from_items(details, plain(node))
     unlikely_option = "literal_error" if isinstance(node, List) else "tuple_type"
     return in_union and details["type"] == unlikely_option
 

@@ -45,10 +45,12 @@ def kinds_of(found: Iterable[AnswerKinds]) -> list[str]:
 
 
 def _together(label: str, probe: str, rows: Sequence[Result]) -> AnswerKinds:
-    shares, answers = {}, 0
-    for kind in Fates.model_fields:
-        of_kind = [row for row in rows if row.item_group == kind]
-        answers = sum(row.n or 0 for row in of_kind)
-        count = sum((row.value or 0.0) * (row.n or 0) for row in of_kind)
-        shares[kind] = count / answers if answers else 0.0
+    of_kind = {kind: [row for row in rows if row.item_group == kind] for kind in Fates.model_fields}
+    # Of each kind there is a row for the same answers.
+    answers = max(sum(row.n or 0 for row in found) for found in of_kind.values())
+    counts = {
+        kind: sum((row.value or 0.0) * (row.n or 0) for row in found)
+        for kind, found in of_kind.items()
+    }
+    shares = {kind: count / answers if answers else 0.0 for kind, count in counts.items()}
     return AnswerKinds(label, probe, answers, shares)
